@@ -1,0 +1,26 @@
+/**
+ * Local stand-in for `jsr:@std/yaml`, over `npm:yaml`, for networks that JSR
+ * cannot be reached from. It has what this project calls: `parse` and
+ * `stringify`, with the core schema of YAML 1.2 that `@std/yaml` has.
+ */
+import * as yaml from "yaml";
+
+/** Parses a YAML document; throws `SyntaxError` as `@std/yaml` does. */
+export function parse(content: string): unknown {
+  try {
+    return yaml.parse(content, { merge: true, uniqueKeys: true });
+  } catch (error) {
+    throw new SyntaxError((error as Error).message, { cause: error });
+  }
+}
+
+/** Serialises a value as a YAML document. */
+export function stringify(
+  data: unknown,
+  options: { lineWidth?: number } = {},
+): string {
+  return yaml.stringify(data, {
+    lineWidth: options.lineWidth ?? 80,
+    indentSeq: true,
+  });
+}

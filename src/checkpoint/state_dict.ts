@@ -1,0 +1,48 @@
+/** Element types a checkpoint may hold, by their safetensors names. */
+export type DType =
+  | "F64"
+  | "F32"
+  | "F16"
+  | "BF16"
+  | "I64"
+  | "I32"
+  | "U8"
+  | "BOOL";
+
+/** What is known of a tensor without reading it. */
+export interface TensorInfo {
+  /** Element type as stored. */
+  readonly dtype: DType;
+  /** Dimensions; `[]` is a scalar. */
+  readonly shape: readonly number[];
+}
+
+/**
+ * Named tensors, read on demand: opening one reads names, types and shapes;
+ * elements come by range. Implemented by files, by a `tf.LayersModel` (in
+ * Hugging Face's layout) and by plain memory, so that what merges files merges
+ * loaded models too.
+ */
+export interface StateDict {
+  /** Tensor names, in the order in which the source stores them. */
+  readonly names: readonly string[];
+  /** What a reader of an error message should look for: a path or a model's name. */
+  readonly source: string;
+  /**
+   * Type and shape of one tensor.
+   * @throws {CheckpointError} If there is no tensor of that name.
+   */
+  info(name: string): TensorInfo;
+  /**
+   * Elements [begin, end) of the flattened tensor, as float32.
+   * @throws {CheckpointError} If there is no such tensor or range.
+   */
+  read(name: string, begin?: number, end?: number): Promise<Float32Array>;
+  /** Releases files held open. Reading afterwards is an error. */
+  close(): void;
+}
+
+/** Number of elements of a shape. */
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
