@@ -1,0 +1,151 @@
+import * as tf from "@tensorflow/tfjs";
+import { gelu, layerNorm } from "../backend/mod.ts";
+import type { ConvNextConfig } from "./config.ts";
+
+const ACTIVATIONS: Record<
+  ConvNextConfig["hidden_act"],
+  (features: tf.Tensor) => tf.Tensor
+> = {
+  gelu,
+  relu: (features) => tf.relu(features),
+  silu: (features) => tf.mul(features, tf.sigmoid(features)),
+};
+
+interface ConvNextLayerOptions {
+  name: string;
+  hiddenAct: ConvNextConfig["hidden_act"];
+  layerScale: number;
+  initializerRange: number;
+  dropPath: number;
+}
+
+/**
+ * A ConvNeXt block, `ConvNextLayer` in transformers: depthwise 7x7
+ * convolution, LayerNorm (epsilon 1e-6), pointwise product to four times the
+ * channels, activation, pointwise product back, layer scale, residual.
+ * Input and output: [batch, height, width, channels].
+ *
+ * https://arxiv.org/abs/2201.03545
+ */
+export class ConvNextLayer extends tf.layers.Layer {
+  /** Name under which TensorFlow.js stores the class in a saved model. */
+  static readonly className = "ConvNextLayer";
+  readonly #options: ConvNextLayerOptions;
+  #weights: Record<string, tf.LayerVariable> = {};
+
+  /** @param options Name, activation, initial layer scale (none if <= 0), … */
+  constructor(options: ConvNextLayerOptions) {
+    super({ name: options.name });
+    this.#options = options;
+  }
+
+  override build(inputShape: tf.Shape): void {
+    const channels = inputShape.at(-1) ?? 0;
+    const kernel = tf.initializers.randomNormal({
+      stddev: this.#options.initializerRange,
+    });
+    const zeros = tf.initializers.zeros();
+    const add = (name: string, shape: number[], initializer = zeros): void => {
+      this.#weights[name] = this.addWeight(name, shape, "float32", initializer);
+    };
+    add("dwconv.weight", [7, 7, channels, 1], kernel);
+    add("dwconv.bias", [channels]);
+    add("layernorm.weight", [channels], tf.initializers.ones());
+    add("layernorm.bias", [channels]);
+    add("pwconv1.weight", [channels, 4 * channels], kernel);
+    add("pwconv1.bias", [4 * channels]);
+    add("pwconv2.weight", [4 * channels, channels], kernel);
+    add("pwconv2.bias", [channels]);
+    if (this.#options.layerScale > 0) {
+      add(
+        "layer_scale_parameter",
+        [channels],
+        tf.initializers.constant({ value: this.#options.layerScale }),
+      );
+    }
+    super.build(inputShape);
+  }
+
+  /** The block's variables by their Hugging Face names. */
+  namedWeights(): Readonly<Record<string, tf.LayerVariable>> {
+    return this.#weights;
+  }
+
+  override computeOutputShape(inputShape: tf.Shape): tf.Shape {
+    return inputShape;
+  }
+
+  override call(
+    inputs: tf.Tensor | tf.Tensor[],
+    { training = false }: { training?: boolean } = {},
+  ): tf.Tensor {
+    const residual =
+      (Array.isArray(inputs) ? inputs[0]! : inputs) as tf.Tensor4D;
+    return tf.tidy(() => {
+      const weight = (name: string): tf.Tensor => this.#weights[name]!.read();
+      const [batch, height, width, channels] = residual.shape;
+      let features: tf.Tensor = tf.add(
+        tf.depthwiseConv2d(
+          residual,
+          weight("dwconv.weight") as tf.Tensor4D,
+          1,
+          "same",
+        ),
+        weight("dwconv.bias"),
+      );
+      features = layerNorm(
+        features,
+        weight("layernorm.weight"),
+        weight("layernorm.bias"),
+        1e-6,
+      );
+      features = tf.reshape(features, [batch * height * width, channels]);
+      features = pointwise(
+        features,
+        weight("pwconv1.weight"),
+        weight("pwconv1.bias"),
+      );
+      features = ACTIVATIONS[this.#options.hiddenAct](features);
+      features = pointwise(
+        features,
+        weight("pwconv2.weight"),
+        weight("pwconv2.bias"),
+      );
+      if (this.#options.layerScale > 0) {
+        features = tf.mul(features, weight("layer_scale_parameter"));
+      }
+      if (training && this.#options.dropPath > 0) {
+        features = dropPath(
+          tf.reshape(features, residual.shape),
+          this.#options.dropPath,
+        );
+      }
+      return tf.add(residual, tf.reshape(features, residual.shape));
+    });
+  }
+
+  override getConfig(): tf.serialization.ConfigDict {
+    return { ...super.getConfig(), ...this.#options };
+  }
+}
+tf.serialization.registerClass(ConvNextLayer);
+
+/** [rows, in] times [in, out] plus [out]. */
+function pointwise(
+  features: tf.Tensor,
+  kernel: tf.Tensor,
+  bias: tf.Tensor,
+): tf.Tensor {
+  return tf.fused.matMul({
+    a: features as tf.Tensor2D,
+    b: kernel as tf.Tensor2D,
+    bias,
+  });
+}
+
+/** Stochastic depth per sample: https://arxiv.org/abs/1603.09382 */
+function dropPath(features: tf.Tensor, rate: number): tf.Tensor {
+  const keep = tf.randomUniform([features.shape[0] ?? 1, 1, 1, 1]);
+  const mask = tf.cast(tf.greaterEqual(keep, rate), "float32");
+  return tf.mul(tf.div(features, 1 - rate), mask);
+}

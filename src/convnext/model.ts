@@ -1,0 +1,165 @@
+import * as tf from "@tensorflow/tfjs";
+import { type ConvNextConfig, numLabels } from "./config.ts";
+import { ConvNextLayer } from "./convnext_layer.ts";
+import { ConvNextLayerNorm } from "./layer_norm.ts";
+import { setMetadata } from "./metadata.ts";
+
+/** Names of the layers that merging may change. */
+export const FUSION_TARGETS: readonly string[] = ["convnext"];
+
+/**
+ * Builds a ConvNeXt image classifier of any size with fresh weights.
+ *
+ * Input `pixel_values` [batch, height, width, channels] -> layer `convnext`
+ * (a LayersModel whose output is the pooled features [batch, channels]) ->
+ * layer `classifier` (Dense; output: logits [batch, labels], no softmax).
+ * `convnext` is flagged as fusion target in the user-defined metadata, which
+ * also carries the config.
+ *
+ * @param config As `config.json` of `facebook/convnext-{tiny,small,base,large,xlarge}-224`.
+ */
+export function createConvNext(config: ConvNextConfig): tf.LayersModel {
+  return attachHead(createBackbone(config), config);
+}
+
+/**
+ * Puts a fresh `classifier` of the config's size on a backbone. Many heads may
+ * share one backbone: it is not copied.
+ *
+ * @param backbone The `convnext` layer of another model, or a new one.
+ * @param config Its `id2label` sets the head's size.
+ */
+export function attachHead(
+  backbone: tf.LayersModel,
+  config: ConvNextConfig,
+): tf.LayersModel {
+  const pixelValues = tf.input({
+    shape: [null, null, config.num_channels],
+    name: "pixel_values",
+  });
+  const classifier = tf.layers.dense({
+    name: "classifier",
+    units: numLabels(config),
+    kernelInitializer: kernelInitializer(config),
+  });
+  const pooled = backbone.apply(pixelValues) as tf.SymbolicTensor;
+  const model = tf.model({
+    name: "ConvNextForImageClassification",
+    inputs: pixelValues,
+    outputs: classifier.apply(pooled) as tf.SymbolicTensor,
+  });
+  setMetadata(model, { fusion_targets: FUSION_TARGETS, config });
+  return model;
+}
+
+/** The `convnext` layer: stem, stages, mean over space, LayerNorm. */
+function createBackbone(config: ConvNextConfig): tf.LayersModel {
+  const pixelValues = tf.input({
+    shape: [null, null, config.num_channels],
+    name: "backbone_pixel_values",
+  });
+  const apply = (
+    layer: tf.layers.Layer,
+    features: tf.SymbolicTensor,
+  ): tf.SymbolicTensor => layer.apply(features) as tf.SymbolicTensor;
+  const convolution = (
+    name: string,
+    filters: number,
+    patch: number | [number, number],
+  ): tf.layers.Layer =>
+    tf.layers.conv2d({
+      name,
+      filters,
+      kernelSize: patch,
+      strides: patch,
+      padding: "valid",
+      kernelInitializer: kernelInitializer(config),
+    });
+
+  let features = apply(
+    convolution(
+      "embeddings.patch_embeddings",
+      config.hidden_sizes[0]!,
+      config.patch_size,
+    ),
+    pixelValues,
+  );
+  features = apply(
+    new ConvNextLayerNorm({ name: "embeddings.layernorm", epsilon: 1e-6 }),
+    features,
+  );
+
+  const blocks = config.depths.reduce((sum, depth) => sum + depth, 0);
+  let block = 0;
+  for (const [stage, depth] of config.depths.entries()) {
+    const path = `encoder.stages.${stage}`;
+    if (stage > 0) {
+      const downsampling = `${path}.downsampling_layer`;
+      features = apply(
+        new ConvNextLayerNorm({ name: `${downsampling}.0`, epsilon: 1e-6 }),
+        features,
+      );
+      features = apply(
+        convolution(`${downsampling}.1`, config.hidden_sizes[stage]!, 2),
+        features,
+      );
+    }
+    for (let i = 0; i < depth; i++) {
+      features = apply(
+        new ConvNextLayer({
+          name: `${path}.layers.${i}`,
+          hiddenAct: config.hidden_act,
+          layerScale: config.layer_scale_init_value,
+          initializerRange: config.initializer_range,
+          dropPath: config.drop_path_rate * block / Math.max(blocks - 1, 1),
+        }),
+        features,
+      );
+      block++;
+    }
+  }
+
+  features = apply(
+    tf.layers.globalAveragePooling2d({ name: "pooling" } as Parameters<
+      typeof tf.layers.globalAveragePooling2d
+    >[0]),
+    features,
+  );
+  features = apply(
+    new ConvNextLayerNorm({
+      name: "layernorm",
+      epsilon: config.layer_norm_eps,
+    }),
+    features,
+  );
+  return tf.model({ name: "convnext", inputs: pixelValues, outputs: features });
+}
+
+function kernelInitializer(
+  config: ConvNextConfig,
+): ReturnType<typeof tf.initializers.randomNormal> {
+  return tf.initializers.randomNormal({ stddev: config.initializer_range });
+}
+
+/** The `convnext` layer of a classifier. */
+export function backboneOf(model: tf.LayersModel): tf.LayersModel {
+  return model.getLayer("convnext") as tf.LayersModel;
+}
+
+/**
+ * A model over the same weights that gives every hidden state, as
+ * `output_hidden_states` does in transformers: the stem's output, then each
+ * stage's, [batch, height, width, channels].
+ */
+export function hiddenStatesModel(
+  model: tf.LayersModel,
+  config: ConvNextConfig,
+): tf.LayersModel {
+  const backbone = backboneOf(model);
+  const outputs = ["embeddings.layernorm"].concat(
+    config.depths.map((depth, stage) =>
+      `encoder.stages.${stage}.layers.${depth - 1}`
+    ),
+  ).map((name) => backbone.getLayer(name).output as tf.SymbolicTensor);
+  return tf.model({ inputs: backbone.inputs, outputs });
+}

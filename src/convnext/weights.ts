@@ -1,0 +1,165 @@
+import * as tf from "@tensorflow/tfjs";
+import { elementCount, type StateDict } from "../checkpoint/mod.ts";
+import { CheckpointError } from "../fusion_error.ts";
+import { ConvNextLayer } from "./convnext_layer.ts";
+import { backboneOf } from "./model.ts";
+
+/**
+ * How TensorFlow.js's layout turns into Hugging Face's: convolutions
+ * [h, w, in, out] <-> [out, in, h, w], depthwise ones [h, w, channels, 1] <->
+ * [channels, 1, h, w], products [in, out] <-> [out, in].
+ */
+const TO_HUGGING_FACE: Record<number, number[]> = {
+  1: [0],
+  2: [1, 0],
+  4: [3, 2, 0, 1],
+};
+const DEPTHWISE_TO_HUGGING_FACE = [2, 3, 0, 1];
+
+/** One weight of a model under its Hugging Face name. */
+interface NamedWeight {
+  name: string;
+  variable: tf.LayerVariable;
+  /** Axes of the TensorFlow.js tensor in Hugging Face's order. */
+  axes: number[];
+  /** Shape in Hugging Face's layout. */
+  shape: number[];
+}
+
+function namedWeight(name: string, variable: tf.LayerVariable): NamedWeight {
+  const shape = variable.shape as number[];
+  const axes = name.endsWith("dwconv.weight")
+    ? DEPTHWISE_TO_HUGGING_FACE
+    : TO_HUGGING_FACE[shape.length]!;
+  return { name, variable, axes, shape: axes.map((axis) => shape[axis]!) };
+}
+
+function weightsOfLayer(prefix: string, layer: tf.layers.Layer): NamedWeight[] {
+  if (layer instanceof ConvNextLayer) {
+    return Object.entries(layer.namedWeights()).map(([name, variable]) =>
+      namedWeight(`${prefix}.${name}`, variable)
+    );
+  }
+  return layer.weights.map((variable, i) =>
+    namedWeight(`${prefix}.${i === 0 ? "weight" : "bias"}`, variable)
+  );
+}
+
+/** Every weight of a classifier, by its Hugging Face name. */
+function weightsOf(model: tf.LayersModel): NamedWeight[] {
+  return [
+    ...backboneOf(model).layers.flatMap((layer) =>
+      weightsOfLayer(`convnext.${layer.name}`, layer)
+    ),
+    ...weightsOfLayer("classifier", model.getLayer("classifier")),
+  ];
+}
+
+/** Names and shapes, in Hugging Face's layout, of a classifier's weights. */
+export function weightShapes(
+  model: tf.LayersModel,
+): Map<string, readonly number[]> {
+  return new Map(weightsOf(model).map(({ name, shape }) => [name, shape]));
+}
+
+/**
+ * Loads a Hugging Face state dict into a classifier.
+ *
+ * @param prefix Only weights whose name starts so: `"convnext."` loads a
+ * backbone, `"classifier."` a head. Default: all.
+ * @throws {CheckpointError} If a tensor is missing, unknown or of another
+ * shape; the message names it, and nothing has been loaded.
+ */
+export async function loadStateDict(
+  model: tf.LayersModel,
+  stateDict: StateDict,
+  prefix = "",
+): Promise<void> {
+  const weights = weightsOf(model).filter(({ name }) =>
+    name.startsWith(prefix)
+  );
+  checkNames(weights, stateDict, prefix);
+  for (const { name, variable, axes, shape } of weights) {
+    const values = await stateDict.read(name);
+    tf.tidy(() => {
+      const inverse = axes.map((_, axis) => axes.indexOf(axis));
+      variable.write(tf.transpose(tf.tensor(values, shape), inverse));
+    });
+  }
+}
+
+function checkNames(
+  weights: NamedWeight[],
+  stateDict: StateDict,
+  prefix: string,
+): void {
+  const found = new Set(stateDict.names);
+  for (const { name, shape } of weights) {
+    if (!found.delete(name)) {
+      throw new CheckpointError(
+        `${stateDict.source}: tensor ${name} is missing, expected one of shape [${shape}]`,
+      );
+    }
+    const actual = stateDict.info(name).shape;
+    if (`${actual}` !== `${shape}`) {
+      throw new CheckpointError(
+        `${stateDict.source}: tensor ${name} has shape [${actual}], its config.json expects [${shape}]`,
+      );
+    }
+  }
+  const ours = ["convnext.", "classifier."].filter((own) =>
+    own.startsWith(prefix)
+  );
+  for (const name of found) {
+    if (ours.some((own) => name.startsWith(own))) {
+      throw new CheckpointError(
+        `${stateDict.source}: tensor ${name} is not in a ConvNeXt of its config.json (depths or layer_scale_init_value do not fit)`,
+      );
+    }
+  }
+}
+
+/**
+ * A classifier's weights as a state dict in Hugging Face's names, layouts and
+ * shapes. It is a view: weights changed later are read as they are then.
+ */
+export function stateDictOf(model: tf.LayersModel): StateDict {
+  const weights = new Map(weightsOf(model).map((w) => [w.name, w]));
+  const source = `model ${model.name}`;
+  const get = (name: string): NamedWeight => {
+    const weight = weights.get(name);
+    if (weight) return weight;
+    throw new CheckpointError(`${source}: no tensor ${name}`);
+  };
+  // Reading chunk after chunk would transpose and download the tensor for
+  // each; the last one read is kept while its variable is unchanged.
+  let last: { dataId: tf.DataId; data: Promise<Float32Array> } | undefined;
+  const values = (name: string): Promise<Float32Array> => {
+    const { variable, axes } = get(name);
+    const value = variable.read();
+    if (last?.dataId !== value.dataId) {
+      const transposed = tf.transpose(value, axes);
+      const data = transposed.data().finally(() => transposed.dispose());
+      last = {
+        dataId: value.dataId,
+        data: data as Promise<Float32Array>,
+      };
+    }
+    return last.data;
+  };
+  return {
+    names: [...weights.keys()],
+    source,
+    info: (name) => ({ dtype: "F32", shape: get(name).shape }),
+    async read(name, begin = 0, end = elementCount(get(name).shape)) {
+      const size = elementCount(get(name).shape);
+      if (begin < 0 || end < begin || end > size) {
+        throw new CheckpointError(
+          `${source}: elements ${begin} to ${end} of tensor ${name}, which has ${size}`,
+        );
+      }
+      return (await values(name)).slice(begin, end);
+    },
+    close: () => last = undefined,
+  };
+}

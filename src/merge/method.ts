@@ -1,0 +1,73 @@
+import type * as tf from "@tensorflow/tfjs";
+import type * as z from "zod";
+import type { MergePool } from "./pool.ts";
+
+/** What a method sees of one tensor, or of a chunk of it. */
+export interface MergeInput {
+  /** The tensor's Hugging Face name. */
+  readonly name: string;
+  /** Its whole shape, in Hugging Face's layout. */
+  readonly shape: readonly number[];
+  /** Index of the chunk's first element in the flattened tensor. */
+  readonly begin: number;
+  /** Names of the models, in the order of `models`. */
+  readonly modelNames: readonly string[];
+  /** Whether the pool has a `_pretrained_` model. */
+  readonly hasPretrained: boolean;
+  /**
+   * The common ancestor's values: [elements] for `element` methods, `shape`
+   * for `tensor` methods.
+   * @throws {MethodError} If the pool has no `_pretrained_`.
+   */
+  readonly pretrained: tf.Tensor;
+  /** The experts' values, shaped as `pretrained`. */
+  readonly models: readonly tf.Tensor[];
+}
+
+/** What `prepare` may do while it passes over the pool. */
+export interface PrepareContext {
+  /** Names of the fusion targets' tensors, with their shapes. */
+  readonly targets: ReadonlyMap<string, readonly number[]>;
+  /** Elements to read at a time. */
+  readonly chunkSize: number;
+}
+
+/**
+ * An algorithm that merges a pool's fusion targets. It knows nothing of files:
+ * the engine hands it one tensor, or a chunk of one, of every model.
+ *
+ * @typeParam P Its parameters.
+ * @typeParam F Facts that `prepare` found in passes over the pool.
+ */
+export interface MergeMethod<P = unknown, F = unknown> {
+  /** How much it must see at once: any chunk, or a whole tensor. */
+  readonly granularity: "element" | "tensor";
+  /** Whether it needs a `_pretrained_` model in the pool. */
+  readonly needsPretrained: boolean;
+  /** Fewest experts that it merges. @default {1} */
+  readonly minimumModels?: number;
+  /** Most experts that it merges. @default {Infinity} */
+  readonly maximumModels?: number;
+  /** Validates parameters and fills in FusionBench's defaults. */
+  readonly parameters: z.ZodType<P>;
+  /** Checks parameters against the pool; throws a `MethodError`. */
+  check?(parameters: P, modelNames: readonly string[]): void;
+  /** Passes over the pool for global facts before merging. */
+  prepare?(
+    pool: MergePool,
+    parameters: P,
+    context: PrepareContext,
+  ): Promise<F>;
+  /** Merges one tensor or chunk; runs inside `tf.tidy`. */
+  merge(input: MergeInput, parameters: P, facts: F): tf.Tensor;
+}
+
+/** A method with its parameters, ready to run. */
+export interface BoundMethod {
+  /** Its preset's path, such as `linear/weighted_average`. */
+  readonly name: string;
+  /** Its parameters, defaults filled in. */
+  readonly parameters: Readonly<Record<string, unknown>>;
+  /** The algorithm. */
+  readonly method: MergeMethod<Readonly<Record<string, unknown>>>;
+}
