@@ -1,0 +1,16 @@
+/**
+ * Which TensorFlow.js backend runs, and the operations that TensorFlow.js
+ * lacks.
+ *
+ * @module
+ */
+export {
+  type ActiveBackend,
+  AUTO_ORDER,
+  BACKEND_CHOICES,
+  type BackendChoice,
+  type BackendName,
+} from "./backend_name.ts";
+export { gelu } from "./gelu.ts";
+export { layerNorm } from "./layer_norm.ts";
+export { useBackend } from "./use_backend.ts";
