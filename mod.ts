@@ -1,0 +1,17 @@
+/**
+ * Merges fine-tuned ConvNeXt image classifiers into one multi-task model,
+ * evaluates it and puts it to use, on TensorFlow.js.
+ *
+ * @module
+ */
+export * from "./src/backend/mod.ts";
+export * from "./src/checkpoint/mod.ts";
+export * from "./src/convnext/mod.ts";
+export * from "./src/dataset/mod.ts";
+export * from "./src/fusion_error.ts";
+export * from "./src/hub/mod.ts";
+export * from "./src/merge/mod.ts";
+export * from "./src/method/mod.ts";
+export * from "./src/modelpool/mod.ts";
+export * from "./src/report/mod.ts";
+export * from "./src/taskpool/mod.ts";

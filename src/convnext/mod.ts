@@ -1,0 +1,34 @@
+/** ConvNeXt as a `tf.LayersModel` in Hugging Face's names and numbers. */
+export {
+  type ConvNextConfig,
+  labelMaps,
+  labelsOf,
+  numLabels,
+  parseConvNextConfig,
+  readConvNextConfig,
+} from "./config.ts";
+export { ConvNextLayer } from "./convnext_layer.ts";
+export {
+  AutoImageProcessor,
+} from "./image_processor.ts";
+export { ConvNextLayerNorm } from "./layer_norm.ts";
+export { configOf, fusionTargets, type ModelMetadata } from "./metadata.ts";
+export {
+  attachHead,
+  backboneOf,
+  createConvNext,
+  FUSION_TARGETS,
+  hiddenStatesModel,
+} from "./model.ts";
+export {
+  convNextFromStateDict,
+  countParameters,
+  type Head,
+  headOf,
+  loadConvNext,
+  loadMultiTaskModel,
+  MultiTaskModel,
+  sameLabels,
+  withHead,
+} from "./multi_task_model.ts";
+export { loadStateDict, stateDictOf, weightShapes } from "./weights.ts";

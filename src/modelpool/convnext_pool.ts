@@ -1,0 +1,180 @@
+import * as tf from "@tensorflow/tfjs";
+import { openCheckpoint, type StateDict } from "../checkpoint/mod.ts";
+import {
+  AutoImageProcessor,
+  type ConvNextConfig,
+  configOf,
+  type Head,
+  MultiTaskModel,
+  readConvNextConfig,
+  stateDictOf,
+} from "../convnext/mod.ts";
+import { ModelPoolError } from "../fusion_error.ts";
+import { resolveModelPath } from "../hub/mod.ts";
+import { type MergePool, taskVector } from "../merge/mod.ts";
+import { BaseModelPool } from "./base_pool.ts";
+import { loadTransformersConvNext } from "./load_transformers_convnext.ts";
+import {
+  contentOf,
+  type SaveModelOptions,
+  writeModelFolder,
+} from "./save_model.ts";
+
+/** A model described as in FusionBench's YAML. */
+export interface ConvNextEntryConfig {
+  /** A folder, or a repository id. */
+  config_path: string;
+  /** Loads weights. @default {true} */
+  pretrained?: boolean;
+  /** A data set whose classes the head gets. */
+  dataset_name?: string | null | undefined;
+}
+
+/** A folder or repository id, a description, or a loaded model. */
+export type ConvNextEntry = string | ConvNextEntryConfig | tf.LayersModel;
+
+/**
+ * ConvNeXt image classifiers to merge, as FusionBench's
+ * `ConvNextForImageClassificationPool`: the `convnext` backbone is the fusion
+ * target, every expert keeps its head.
+ *
+ * @example
+ * ```ts ignore
+ * const pool = new ConvNextForImageClassificationPool({
+ *   models: { _pretrained_: "facebook/convnext-base-224" },
+ * });
+ * const model = await pool.loadModel("_pretrained_");
+ * const processor = await pool.loadProcessor();
+ * ```
+ */
+export class ConvNextForImageClassificationPool
+  extends BaseModelPool<ConvNextEntry> {
+  override async loadModel(
+    nameOrEntry: string | ConvNextEntry,
+  ): Promise<tf.LayersModel> {
+    const entry = typeof nameOrEntry === "string"
+      ? this.entries.get(nameOrEntry) ?? this.#notAName(nameOrEntry)
+      : nameOrEntry;
+    if (entry instanceof tf.LayersModel) return entry;
+    const config = describe(entry);
+    return await loadTransformersConvNext(config.config_path, {
+      pretrained: config.pretrained ?? true,
+      datasetName: config.dataset_name,
+    });
+  }
+
+  /** Like FusionBench, `loadModel` takes a path besides a model's name. */
+  #notAName(text: string): string {
+    return /[/\\]/.test(text) ? text : (this.entry(text), text);
+  }
+
+  /** The image processor of `_pretrained_`, or of the first model that has a path. */
+  async loadProcessor(): Promise<AutoImageProcessor> {
+    const names = this.hasPretrained
+      ? ["_pretrained_", ...this.modelNames]
+      : this.modelNames;
+    for (const name of names) {
+      const entry = this.entry(name);
+      if (entry instanceof tf.LayersModel) continue;
+      const folder = await resolveModelPath(describe(entry).config_path);
+      return await AutoImageProcessor.fromPretrained(folder);
+    }
+    throw new ModelPoolError(
+      "the model pool has only loaded models, expected one with a path to load the image processor from",
+    );
+  }
+
+  /** A model's folder on this machine; undefined for a loaded model. */
+  async modelPath(name: string): Promise<string | undefined> {
+    const entry = this.entry(name);
+    return entry instanceof tf.LayersModel
+      ? undefined
+      : await resolveModelPath(describe(entry).config_path);
+  }
+
+  /** A model's config; its labels are those of `dataset_name`, if given. */
+  async loadConfig(name: string): Promise<ConvNextConfig> {
+    const entry = this.entry(name);
+    if (entry instanceof tf.LayersModel) return configOf(entry);
+    const { config_path, dataset_name } = describe(entry);
+    if (!dataset_name) {
+      return await readConvNextConfig(await resolveModelPath(config_path));
+    }
+    const model = await this.loadModel(name);
+    const config = configOf(model);
+    model.dispose();
+    return config;
+  }
+
+  /** Opens a model's state dict: its file, or a view of a loaded model. */
+  async openStateDict(name: string): Promise<StateDict> {
+    const entry = this.entry(name);
+    if (entry instanceof tf.LayersModel) return stateDictOf(entry);
+    const { config_path, pretrained = true, dataset_name } = describe(entry);
+    if (pretrained && !dataset_name) {
+      return await openCheckpoint(await resolveModelPath(config_path));
+    }
+    return stateDictOf(await this.loadModel(name));
+  }
+
+  /** Opens every model for merging; nothing is loaded. */
+  async openMergePool(): Promise<MergePool> {
+    const models = new Map<string, StateDict>();
+    for (const name of this.modelNames) {
+      models.set(name, await this.openStateDict(name));
+    }
+    return this.hasPretrained
+      ? { pretrained: await this.openStateDict("_pretrained_"), models }
+      : { models };
+  }
+
+  /** Each expert minus `_pretrained_`, computed when read. */
+  async taskVectors(): Promise<Map<string, StateDict>> {
+    const pretrained = await this.openStateDict("_pretrained_");
+    const vectors = new Map<string, StateDict>();
+    for (const name of this.modelNames) {
+      vectors.set(name, taskVector(await this.openStateDict(name), pretrained));
+    }
+    return vectors;
+  }
+
+  /** The experts' heads by name, with weights read on demand. */
+  async heads(): Promise<Map<string, Head>> {
+    const heads = new Map<string, Head>();
+    for (const name of this.modelNames) {
+      heads.set(name, {
+        config: await this.loadConfig(name),
+        stateDict: await this.openStateDict(name),
+      });
+    }
+    return heads;
+  }
+
+  /** A model of the pool under every expert's head. */
+  async loadMultiTaskModel(name: string): Promise<MultiTaskModel> {
+    return new MultiTaskModel(await this.loadModel(name), await this.heads());
+  }
+
+  /**
+   * Saves model, heads, image processor and model card as a folder that
+   * transformers loads. It is written beside its place and renamed.
+   *
+   * @param model What {@linkcode mergeModels} or `loadModel` gave.
+   * @param path The folder; replaced if it holds a model.
+   */
+  async saveModel(
+    model: MultiTaskModel | tf.LayersModel,
+    path: string,
+    options: SaveModelOptions = {},
+  ): Promise<void> {
+    const processor = options.processor ?? await this.loadProcessor();
+    await writeModelFolder(
+      path,
+      await contentOf(model, { ...options, processor }),
+    );
+  }
+}
+
+function describe(entry: string | ConvNextEntryConfig): ConvNextEntryConfig {
+  return typeof entry === "string" ? { config_path: entry } : entry;
+}

@@ -1,0 +1,152 @@
+import * as tf from "@tensorflow/tfjs";
+import { listCheckpointFiles, sha256File } from "../checkpoint/mod.ts";
+import {
+  convNextFromStateDict,
+  FUSION_TARGETS,
+  MultiTaskModel,
+} from "../convnext/mod.ts";
+import { ConfigError } from "../fusion_error.ts";
+import {
+  baseOf,
+  type BoundMethod,
+  closePool,
+  mergeInMemory,
+  type MergeOptions,
+  mergePool,
+  type MergePool,
+  targetTensors,
+} from "../merge/mod.ts";
+import type { ModelCard } from "../report/mod.ts";
+import type { ConvNextForImageClassificationPool } from "./convnext_pool.ts";
+import { type SaveDType, writeModelFolder } from "./save_model.ts";
+
+/**
+ * Merges a pool's backbones in memory, in float32.
+ *
+ * @returns The merged backbone under the head of `_pretrained_` (or of the
+ * first model), with every expert's head.
+ * @throws As `mergePool`.
+ */
+export async function mergeModels(
+  pool: ConvNextForImageClassificationPool,
+  method: BoundMethod,
+  options: MergeOptions = {},
+): Promise<MultiTaskModel> {
+  const open = await pool.openMergePool();
+  try {
+    const base = baseOf(open);
+    const merged = await mergeInMemory(open, method, {
+      targets: FUSION_TARGETS,
+      ...options,
+    });
+    const names = new Set(merged.names);
+    const of = (name: string): typeof base => names.has(name) ? merged : base;
+    const config = await pool.loadConfig(pool.pretrainedOrFirstName);
+    const model = await convNextFromStateDict(config, {
+      names: base.names,
+      source: merged.source,
+      info: (name) => of(name).info(name),
+      read: (name, begin, end) => of(name).read(name, begin, end),
+      close: () => {},
+    });
+    return new MultiTaskModel(model, await pool.heads());
+  } finally {
+    closePool(open);
+  }
+}
+
+/** Options of {@linkcode mergeToFolder}. */
+export interface MergeToFolderOptions extends MergeOptions {
+  /** Element type that is written. Default: that of `_pretrained_` (or the first model). */
+  dtype?: SaveDType | undefined;
+  /** What the model card tells besides the models and the method. */
+  card?: Partial<ModelCard>;
+}
+
+/**
+ * Merges a pool into a folder that transformers loads, streamed: at no time is
+ * a whole model in memory.
+ *
+ * @param path The folder; replaced if it holds a model.
+ * @throws As `mergePool`; the folder is then as it was.
+ */
+export async function mergeToFolder(
+  pool: ConvNextForImageClassificationPool,
+  method: BoundMethod,
+  path: string,
+  { dtype, card, ...options }: MergeToFolderOptions = {},
+): Promise<void> {
+  const open = await pool.openMergePool();
+  try {
+    const shapes = targetTensors(open, FUSION_TARGETS);
+    await writeModelFolder(path, {
+      config: await pool.loadConfig(pool.pretrainedOrFirstName),
+      base: baseOf(open),
+      merge: {
+        names: new Set(shapes.keys()),
+        write: (sink) =>
+          mergePool(open, method, sink, { targets: FUSION_TARGETS, ...options }),
+      },
+      heads: await pool.heads(),
+      processor: await loadProcessorIfAny(pool),
+      card: { ...cardOf(open, method), ...card },
+      mergeInfo: () => mergeInfo(pool, method),
+      dtype,
+    });
+  } finally {
+    closePool(open);
+  }
+}
+
+/** A pool of models without `preprocessor_config.json` merges all the same. */
+async function loadProcessorIfAny(
+  pool: ConvNextForImageClassificationPool,
+): ReturnType<ConvNextForImageClassificationPool["loadProcessor"]> extends
+  Promise<infer P> ? Promise<P | undefined> : never {
+  try {
+    return await pool.loadProcessor();
+  } catch (error) {
+    if (error instanceof ConfigError) return undefined;
+    throw error;
+  }
+}
+
+function cardOf(open: MergePool, method: BoundMethod): ModelCard {
+  return {
+    ...(open.pretrained ? { baseModel: open.pretrained.source } : {}),
+    models: [...open.models.values()].map(({ source }) => source),
+    algorithm: { method: method.name, ...method.parameters },
+  };
+}
+
+/** Content of `merge.json`: what is needed to repeat and to check a merge. */
+async function mergeInfo(
+  pool: ConvNextForImageClassificationPool,
+  method: BoundMethod,
+): Promise<unknown> {
+  const models: Record<string, unknown> = {};
+  for (const name of pool.allModelNames) {
+    const path = await pool.modelPath(name);
+    if (path === undefined) {
+      models[name] = { path: null };
+      continue;
+    }
+    const sha256: Record<string, string> = {};
+    for (const file of await listCheckpointFiles(path)) {
+      sha256[file] = await sha256File(`${path}/${file}`);
+    }
+    models[name] = { path, sha256 };
+  }
+  return {
+    method: method.name,
+    parameters: method.parameters,
+    fusion_targets: FUSION_TARGETS,
+    models,
+    versions: {
+      "@convnext/fusion": "0.1.0",
+      "@tensorflow/tfjs": tf.version.tfjs,
+      backend: tf.getBackend(),
+      deno: Deno.version.deno,
+    },
+  };
+}

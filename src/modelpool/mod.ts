@@ -1,0 +1,21 @@
+/** Which models are merged: pools, and what becomes of them. */
+export {
+  BaseModelPool,
+  type BaseModelPoolOptions,
+  type DatasetEntry,
+} from "./base_pool.ts";
+export {
+  type ConvNextEntry,
+  type ConvNextEntryConfig,
+  ConvNextForImageClassificationPool,
+} from "./convnext_pool.ts";
+export {
+  loadTransformersConvNext,
+  type LoadTransformersConvNextOptions,
+} from "./load_transformers_convnext.ts";
+export {
+  mergeModels,
+  mergeToFolder,
+  type MergeToFolderOptions,
+} from "./merge_models.ts";
+export { type SaveDType, type SaveModelOptions } from "./save_model.ts";

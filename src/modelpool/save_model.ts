@@ -1,0 +1,187 @@
+import { join } from "@std/path";
+import type * as tf from "@tensorflow/tfjs";
+import {
+  type DType,
+  elementCount,
+  replaceFolder,
+  SafetensorsWriter,
+  type StateDict,
+} from "../checkpoint/mod.ts";
+import {
+  type AutoImageProcessor,
+  type ConvNextConfig,
+  configOf,
+  type Head,
+  headOf,
+  MultiTaskModel,
+  stateDictOf,
+} from "../convnext/mod.ts";
+import type { MergeSink } from "../merge/mod.ts";
+import { type ModelCard, modelCard } from "../report/mod.ts";
+
+/** Element type of a saved model, as the command line names it. */
+export type SaveDType = "float32" | "float16" | "bfloat16";
+
+const SAFETENSORS_DTYPE: Record<SaveDType, DType> = {
+  float32: "F32",
+  float16: "F16",
+  bfloat16: "BF16",
+};
+const SAVE_DTYPE = new Map<DType, SaveDType>(
+  Object.entries(SAFETENSORS_DTYPE).map(([save, dtype]) =>
+    [dtype, save as SaveDType] as const
+  ),
+);
+
+/** Elements written at a time. */
+const WRITE_CHUNK = 1 << 20;
+
+/** What a saved model consists of. */
+export interface ModelContent {
+  /** Config of the model whose head and non-target tensors are kept. */
+  config: ConvNextConfig;
+  /** That model's tensors. */
+  base: StateDict;
+  /** Writes merged tensors; those it does not write come from `base`. */
+  merge?: {
+    /** Names of the tensors that it writes. */
+    names: ReadonlySet<string>;
+    /** Writes them. */
+    write(sink: MergeSink): Promise<void>;
+  };
+  /** Heads by task, saved under `heads/`. */
+  heads: ReadonlyMap<string, Head>;
+  /** The image processor, if there is one. */
+  processor?: AutoImageProcessor | undefined;
+  /** What the model card tells. */
+  card: ModelCard;
+  /** Content of `merge.json`, for merged models. */
+  mergeInfo?: () => Promise<unknown>;
+  /** Element type. Default: the base's. */
+  dtype?: SaveDType | undefined;
+}
+
+/**
+ * Writes a model as a folder that transformers loads: `config.json`,
+ * `model.safetensors`, `preprocessor_config.json`, `heads/<task>/`,
+ * `merge.json` and `README.md`. It is written beside its place and renamed: a
+ * reader never sees half of it.
+ */
+export async function writeModelFolder(
+  path: string,
+  content: ModelContent,
+): Promise<void> {
+  const dtype = content.dtype ?? baseDType(content.base);
+  await replaceFolder(path, async (folder) => {
+    await writeConfig(folder, content.config, dtype);
+    await writeTensors(folder, content, dtype);
+    for (const [task, head] of content.heads) {
+      const headFolder = join(folder, "heads", task);
+      await Deno.mkdir(headFolder, { recursive: true });
+      await writeConfig(headFolder, head.config, dtype);
+      await writeTensors(headFolder, { base: classifierOf(head) }, dtype);
+    }
+    await content.processor?.save(folder);
+    if (content.mergeInfo) {
+      await writeJson(join(folder, "merge.json"), await content.mergeInfo());
+    }
+    await Deno.writeTextFile(join(folder, "README.md"), modelCard(content.card));
+  });
+}
+
+/** The element type of a state dict's first tensor. */
+function baseDType(base: StateDict): SaveDType {
+  const first = base.names[0];
+  return (first === undefined ? undefined : SAVE_DTYPE.get(base.info(first).dtype)) ??
+    "float32";
+}
+
+async function writeConfig(
+  folder: string,
+  config: ConvNextConfig,
+  dtype: SaveDType,
+): Promise<void> {
+  const { torch_dtype: _, ...rest } = config;
+  await writeJson(join(folder, "config.json"), {
+    ...rest,
+    architectures: ["ConvNextForImageClassification"],
+    dtype,
+  });
+}
+
+async function writeJson(path: string, value: unknown): Promise<void> {
+  await Deno.writeTextFile(path, JSON.stringify(value, null, 2) + "\n");
+}
+
+async function writeTensors(
+  folder: string,
+  { base, merge }: Pick<ModelContent, "base" | "merge">,
+  dtype: SaveDType,
+): Promise<void> {
+  const writer = await SafetensorsWriter.create(
+    join(folder, "model.safetensors"),
+    base.names.map((name) => ({
+      name,
+      dtype: SAFETENSORS_DTYPE[dtype],
+      shape: base.info(name).shape,
+    })),
+  );
+  try {
+    for (const name of base.names) {
+      if (merge?.names.has(name)) continue;
+      const size = elementCount(base.info(name).shape);
+      for (let begin = 0; begin < size; begin += WRITE_CHUNK) {
+        const end = Math.min(size, begin + WRITE_CHUNK);
+        await writer.write(name, begin, await base.read(name, begin, end));
+      }
+    }
+    await merge?.write(writer);
+    await writer.finish();
+  } catch (error) {
+    await writer.abort();
+    throw error;
+  }
+}
+
+/** Only the head's tensors of a state dict. */
+function classifierOf({ stateDict }: Head): StateDict {
+  return {
+    names: stateDict.names.filter((name) => name.startsWith("classifier.")),
+    source: stateDict.source,
+    info: (name) => stateDict.info(name),
+    read: (name, begin, end) => stateDict.read(name, begin, end),
+    close: () => {},
+  };
+}
+
+/** Options of `saveModel`. */
+export interface SaveModelOptions {
+  /** Element type of the weights. Default: float32, as loaded models have. */
+  dtype?: SaveDType;
+  /** The image processor to save. Default: the pool's. */
+  processor?: AutoImageProcessor;
+  /** What the model card tells. */
+  card?: ModelCard;
+}
+
+/** Content of a loaded model, for {@linkcode writeModelFolder}. */
+export async function contentOf(
+  model: MultiTaskModel | tf.LayersModel,
+  options: SaveModelOptions,
+): Promise<ModelContent> {
+  const multiTask = model instanceof MultiTaskModel
+    ? model
+    : new MultiTaskModel(model);
+  const heads = new Map<string, Head>();
+  for (const task of multiTask.tasks) {
+    heads.set(task, headOf(await multiTask.forTask(task)));
+  }
+  return {
+    config: configOf(multiTask.model),
+    base: stateDictOf(multiTask.model),
+    heads,
+    processor: options.processor,
+    card: options.card ?? { models: [] },
+    dtype: options.dtype,
+  };
+}

@@ -1,0 +1,84 @@
+import { stringify } from "@std/yaml";
+import { type EvaluationReport, taskResults } from "./evaluation_report.ts";
+import { markdownTable, percentage } from "./table.ts";
+
+/** What a model card tells. */
+export interface ModelCard {
+  /** The common ancestor's path or repository id. */
+  baseModel?: string | undefined;
+  /** The experts' paths or repository ids. */
+  models: readonly string[];
+  /** Heading. @default {"Deep Model Fusion"} */
+  title?: string | undefined;
+  /** A paragraph below the heading. */
+  description?: string | undefined;
+  /** The method's configuration. */
+  algorithm?: unknown;
+  /** The model pool's configuration. */
+  modelpool?: unknown;
+  /** Results by task. */
+  report?: EvaluationReport | undefined;
+}
+
+/**
+ * Renders the model card that FusionBench writes beside a merged model: front
+ * matter, the models merged, method and pool as YAML, and results by task.
+ * Text from sources stands in YAML or code, escaped: it cannot become markup.
+ */
+export function modelCard(card: ModelCard): string {
+  const { baseModel, models, title = "Deep Model Fusion" } = card;
+  const frontMatter = stringify({
+    base_model: baseModel === undefined ? [...models] : [baseModel, ...models],
+    library_name: "transformers",
+    tags: ["convnext-fusion", "fusion-bench", "merge"],
+  });
+  const list = [
+    ...(baseModel === undefined ? [] : [`- base model: ${code(baseModel)}`]),
+    ...models.map((model) => `- ${code(model)}`),
+  ];
+  const sections = [
+    `---\n${frontMatter}---`,
+    `# ${title}`,
+    card.description,
+    "## Models Merged",
+    "This model was merged with `@convnext/fusion`, from:",
+    list.join("\n"),
+    ...(card.algorithm === undefined && card.modelpool === undefined
+      ? []
+      : ["## Configuration"]),
+    ...yamlSection("### Algorithm Configuration", card.algorithm),
+    ...yamlSection("### Model Pool Configuration", card.modelpool),
+    ...(card.report ? ["## Results", resultsTable(card.report)] : []),
+  ];
+  return sections.filter((section) => section !== undefined).join("\n\n") +
+    "\n";
+}
+
+function yamlSection(heading: string, value: unknown): string[] {
+  if (value === undefined) return [];
+  // A longer fence than any in the text keeps the text inside it.
+  const yaml = stringify(value);
+  const longest = Math.max(2, ...(yaml.match(/`+/g) ?? []).map((run) => run.length));
+  const fence = "`".repeat(longest + 1);
+  return [heading, `${fence}yaml\n${yaml}${fence}`];
+}
+
+function code(text: string): string {
+  const line = text.replace(/\s+/g, " ");
+  const longest = Math.max(0, ...(line.match(/`+/g) ?? []).map((run) => run.length));
+  const fence = "`".repeat(longest + 1);
+  return longest === 0 ? `${fence}${line}${fence}` : `${fence} ${line} ${fence}`;
+}
+
+function resultsTable(report: EvaluationReport): string {
+  return markdownTable(
+    ["task", "accuracy", "loss"],
+    [...taskResults(report), ["average", report.average] as const].map(
+      ([task, { accuracy, loss }]) => [
+        code(task.replaceAll("|", "\\|")),
+        percentage(accuracy),
+        loss.toFixed(4),
+      ],
+    ),
+  );
+}

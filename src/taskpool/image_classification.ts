@@ -1,0 +1,193 @@
+import * as tf from "@tensorflow/tfjs";
+import {
+  type AutoImageProcessor,
+  configOf,
+  countParameters,
+  MultiTaskModel,
+  numLabels,
+} from "../convnext/mod.ts";
+import {
+  batches,
+  type ImageClassificationDataset,
+  openDataset,
+} from "../dataset/mod.ts";
+import { DatasetError, ModelPoolError } from "../fusion_error.ts";
+import {
+  averageResult,
+  type EvaluationReport,
+  type TaskResult,
+} from "../report/mod.ts";
+
+/** What a task pool is made of; keys as in FusionBench's YAML. */
+export interface ImageClassificationTaskPoolOptions {
+  /** Test sets by task: open ones, or their folders. */
+  test_datasets: Readonly<Record<string, string | ImageClassificationDataset>>;
+  /** Turns images into `pixel_values`. */
+  processor: AutoImageProcessor;
+  /** How images are batched. */
+  dataloader_kwargs?: { batch_size?: number };
+}
+
+/** How an evaluation runs. */
+export interface EvaluateOptions {
+  /** The model's name, repeated in the report. */
+  name?: string;
+  /** Evaluates one batch of each task only. @default {false} */
+  fastDevRun?: boolean;
+  /** Told after each batch how many images of a task are done. */
+  onProgress?: (task: string, done: number, total: number) => void;
+}
+
+/**
+ * Evaluates a model on tasks, each with its test set and its head, as
+ * FusionBench's `ImageClassificationTaskPool`. Loss is the mean over images;
+ * FusionBench's, the mean over batches, differs where the last is smaller.
+ */
+export class ImageClassificationTaskPool {
+  readonly #options: ImageClassificationTaskPoolOptions;
+
+  /** @param options Test sets and image processor. */
+  constructor(options: ImageClassificationTaskPoolOptions) {
+    this.#options = options;
+  }
+
+  /** Names of the tasks. */
+  get tasks(): string[] {
+    return Object.keys(this.#options.test_datasets);
+  }
+
+  /** Opens a task's test set. */
+  async loadTestDataset(task: string): Promise<ImageClassificationDataset> {
+    const entry = this.#options.test_datasets[task];
+    if (entry === undefined) {
+      throw new DatasetError(
+        `task ${task}: no test set, the task pool has ${this.tasks.join(", ")}`,
+      );
+    }
+    return typeof entry === "string" ? await openDataset(entry) : entry;
+  }
+
+  /**
+   * Evaluates a model on every task.
+   *
+   * @param model A model with a head for each task, or with one head for all.
+   * @throws {ModelPoolError} If it has no head for a task; names both.
+   * @throws {DatasetError} If a label is outside the head's range.
+   */
+  async evaluate(
+    model: MultiTaskModel | tf.LayersModel,
+    options: EvaluateOptions = {},
+  ): Promise<EvaluationReport> {
+    const multiTask = model instanceof MultiTaskModel
+      ? model
+      : new MultiTaskModel(model);
+    const name = options.name ?? multiTask.model.name;
+    const missing = this.tasks.find((task) =>
+      multiTask.tasks.length > 0 && !multiTask.tasks.includes(task)
+    );
+    if (missing !== undefined) {
+      throw new ModelPoolError(
+        `model ${name}: no head for task ${missing} of the task pool, it has heads for ${
+          multiTask.tasks.join(", ")
+        }`,
+      );
+    }
+    const results: Record<string, TaskResult> = {};
+    for (const task of this.tasks) {
+      results[task] = await this.#evaluateTask(
+        task,
+        await multiTask.forTask(task),
+        options,
+      );
+    }
+    const parameters = await parameterCount(multiTask);
+    return {
+      model_info: {
+        trainable_params: parameters,
+        all_params: parameters,
+        trainable_percentage: 1,
+        ...(options.name === undefined ? {} : { name: options.name }),
+      },
+      ...results,
+      average: averageResult(Object.values(results)),
+    };
+  }
+
+  async #evaluateTask(
+    task: string,
+    model: tf.LayersModel,
+    { fastDevRun, onProgress }: EvaluateOptions,
+  ): Promise<TaskResult> {
+    const dataset = await this.loadTestDataset(task);
+    const { processor, dataloader_kwargs } = this.#options;
+    const batchSize = dataloader_kwargs?.batch_size ?? 32;
+    const classes = numLabels(configOf(model));
+    let correct = 0;
+    let loss = 0;
+    let seen = 0;
+    for await (const { images, labels } of batches(dataset, batchSize)) {
+      checkLabels(labels, classes, task, dataset, seen);
+      const pixelValues = processor.toTensor(images);
+      const logits = tf.tidy(() => model.apply(pixelValues) as tf.Tensor2D);
+      const values = await logits.data() as Float32Array;
+      tf.dispose([pixelValues, logits]);
+      for (const [row, label] of labels.entries()) {
+        const result = score(
+          values.subarray(row * classes, (row + 1) * classes),
+          label,
+        );
+        correct += result.correct ? 1 : 0;
+        loss += result.loss;
+      }
+      seen += labels.length;
+      onProgress?.(task, seen, dataset.length);
+      if (fastDevRun) break;
+    }
+    return { accuracy: correct / seen, loss: loss / seen };
+  }
+}
+
+/** Whether the label has the (first) largest logit, and its cross-entropy. */
+function score(
+  logits: Float32Array,
+  label: number,
+): { correct: boolean; loss: number } {
+  let largest = 0;
+  for (let i = 1; i < logits.length; i++) {
+    if (logits[i]! > logits[largest]!) largest = i;
+  }
+  const max = logits[largest]!;
+  const sum = logits.reduce((total, logit) => total + Math.exp(logit - max), 0);
+  return {
+    correct: largest === label,
+    loss: Math.log(sum) + max - logits[label]!,
+  };
+}
+
+function checkLabels(
+  labels: Int32Array,
+  classes: number,
+  task: string,
+  dataset: ImageClassificationDataset,
+  offset: number,
+): void {
+  const at = labels.findIndex((label) => label < 0 || label >= classes);
+  if (at === -1) return;
+  throw new DatasetError(
+    `${dataset.name}: label ${labels[at]} of image ${
+      offset + at
+    } is outside the head of task ${task}, which has ${classes} classes (0 to ${
+      classes - 1
+    })`,
+  );
+}
+
+/** Weights of the backbone and of every head. */
+async function parameterCount(model: MultiTaskModel): Promise<number> {
+  if (model.tasks.length === 0) return countParameters(model.model);
+  const head = (of: tf.LayersModel): number =>
+    of.getLayer("classifier").countParams();
+  let count = countParameters(model.model) - head(model.model);
+  for (const task of model.tasks) count += head(await model.forTask(task));
+  return count;
+}
