@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { elementCount, type StateDict } from "../checkpoint/mod.ts";
 import { MethodError } from "../fusion_error.ts";
 import type { BoundMethod, MergeInput } from "./method.ts";
+import { resolveNumber, tensorDepths } from "./number_parameter.ts";
 import { type MergePool, targetTensors } from "./pool.ts";
 
 /** Where merged values go, chunk by chunk. */
@@ -56,6 +57,7 @@ export async function mergePool(
     chunkSize,
   });
 
+  const depths = tensorDepths(shapes.keys());
   const modelNames = [...pool.models.keys()];
   const sources = [...pool.models.values()];
   if (pool.pretrained && method.needsPretrained) sources.push(pool.pretrained);
@@ -84,7 +86,13 @@ export async function mergePool(
           ? tf.tensor(data, chunk.shape as number[])
           : tf.tensor1d(data)
       );
-      const input = inputOf(chunk, modelNames, tensors, bound);
+      const input = inputOf(
+        chunk,
+        depths.get(chunk.name)!,
+        modelNames,
+        tensors,
+        bound,
+      );
       return method.merge(input, parameters, facts);
     });
     const result = await merged.data() as Float32Array;
@@ -114,6 +122,7 @@ function chunksOf(
 
 function inputOf(
   chunk: Chunk,
+  depth: number,
   modelNames: readonly string[],
   tensors: readonly tf.Tensor[],
   { name: methodName }: BoundMethod,
@@ -130,6 +139,8 @@ function inputOf(
       throw missingPretrained(methodName);
     },
     models: tensors.slice(0, modelNames.length),
+    number: (parameter, model) =>
+      resolveNumber(parameter, { tensor: chunk.name, depth, model }),
   };
 }
 

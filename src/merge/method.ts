@@ -1,5 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
 import type * as z from "zod";
+import type { NumberParameter } from "./number_parameter.ts";
 import type { MergePool } from "./pool.ts";
 
 /** What a method sees of one tensor, or of a chunk of it. */
@@ -22,6 +23,11 @@ export interface MergeInput {
   readonly pretrained: tf.Tensor;
   /** The experts' values, shaped as `pretrained`. */
   readonly models: readonly tf.Tensor[];
+  /**
+   * A parameter's value for this tensor, and for one model where it may differ
+   * by model.
+   */
+  number(parameter: NumberParameter, model?: string): number;
 }
 
 /** What `prepare` may do while it passes over the pool. */

@@ -12,5 +12,10 @@ export type {
   MergeMethod,
   PrepareContext,
 } from "./method.ts";
+export {
+  type NumberBounds,
+  type NumberParameter,
+  numberParameter,
+} from "./number_parameter.ts";
 export { baseOf, closePool, type MergePool, targetTensors } from "./pool.ts";
 export { taskVector } from "./task_vector.ts";

@@ -1,10 +1,14 @@
 import * as tf from "@tensorflow/tfjs";
 import * as z from "zod";
-import type { MergeMethod } from "../merge/mod.ts";
+import {
+  type MergeMethod,
+  type NumberParameter,
+  numberParameter,
+} from "../merge/mod.ts";
 
 interface Parameters {
-  /** What the sum of task vectors is multiplied by. */
-  scaling_factor: number;
+  /** What task vectors are multiplied by. */
+  scaling_factor: NumberParameter;
 }
 
 /**
@@ -15,10 +19,12 @@ interface Parameters {
 const taskArithmetic: MergeMethod<Parameters> = {
   granularity: "element",
   needsPretrained: true,
-  parameters: z.strictObject({ scaling_factor: z.number().default(0.3) }),
-  merge({ pretrained, models }, { scaling_factor }) {
-    const taskVectors = models.map((model) => tf.sub(model, pretrained));
-    return tf.add(pretrained, tf.mul(tf.addN(taskVectors), scaling_factor));
+  parameters: z.strictObject({ scaling_factor: numberParameter().default(0.3) }),
+  merge({ pretrained, models, modelNames, number }, { scaling_factor }) {
+    const scaled = models.map((model, i) =>
+      tf.mul(tf.sub(model, pretrained), number(scaling_factor, modelNames[i]))
+    );
+    return tf.addN([pretrained, ...scaled]);
   },
 };
 export default taskArithmetic;
