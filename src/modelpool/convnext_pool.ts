@@ -14,11 +14,7 @@ import { resolveModelPath } from "../hub/mod.ts";
 import { type MergePool, taskVector } from "../merge/mod.ts";
 import { BaseModelPool } from "./base_pool.ts";
 import { loadTransformersConvNext } from "./load_transformers_convnext.ts";
-import {
-  contentOf,
-  type SaveModelOptions,
-  writeModelFolder,
-} from "./save_model.ts";
+import { saveModel, type SaveModelOptions } from "./save_model.ts";
 
 /** A model described as in FusionBench's YAML. */
 export interface ConvNextEntryConfig {
@@ -168,10 +164,7 @@ export class ConvNextForImageClassificationPool
     options: SaveModelOptions = {},
   ): Promise<void> {
     const processor = options.processor ?? await this.loadProcessor();
-    await writeModelFolder(
-      path,
-      await contentOf(model, { ...options, processor }),
-    );
+    await saveModel(model, path, { ...options, processor });
   }
 }
 

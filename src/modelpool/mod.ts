@@ -18,4 +18,8 @@ export {
   mergeToFolder,
   type MergeToFolderOptions,
 } from "./merge_models.ts";
-export { type SaveDType, type SaveModelOptions } from "./save_model.ts";
+export {
+  type SaveDType,
+  saveModel,
+  type SaveModelOptions,
+} from "./save_model.ts";

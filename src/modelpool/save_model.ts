@@ -154,21 +154,27 @@ function classifierOf({ stateDict }: Head): StateDict {
   };
 }
 
-/** Options of `saveModel`. */
+/** Options of {@linkcode saveModel}. */
 export interface SaveModelOptions {
   /** Element type of the weights. Default: float32, as loaded models have. */
   dtype?: SaveDType;
-  /** The image processor to save. Default: the pool's. */
+  /** The image processor to save with it. */
   processor?: AutoImageProcessor;
   /** What the model card tells. */
   card?: ModelCard;
 }
 
-/** Content of a loaded model, for {@linkcode writeModelFolder}. */
-export async function contentOf(
+/**
+ * Saves a loaded model, with its heads, as a folder that transformers loads.
+ *
+ * @param model A model, or one backbone with several heads.
+ * @param path The folder; replaced if it holds a model.
+ */
+export async function saveModel(
   model: MultiTaskModel | tf.LayersModel,
-  options: SaveModelOptions,
-): Promise<ModelContent> {
+  path: string,
+  options: SaveModelOptions = {},
+): Promise<void> {
   const multiTask = model instanceof MultiTaskModel
     ? model
     : new MultiTaskModel(model);
@@ -176,12 +182,12 @@ export async function contentOf(
   for (const task of multiTask.tasks) {
     heads.set(task, headOf(await multiTask.forTask(task)));
   }
-  return {
+  await writeModelFolder(path, {
     config: configOf(multiTask.model),
     base: stateDictOf(multiTask.model),
     heads,
     processor: options.processor,
     card: options.card ?? { models: [] },
     dtype: options.dtype,
-  };
+  });
 }

@@ -1,0 +1,184 @@
+/**
+ * The command line: `deno task fusion [COMMAND] [key=value …]`.
+ *
+ * @module
+ */
+import { Command, CommanderError } from "commander";
+import { FusionError } from "../fusion_error.ts";
+
+interface CommandDescription {
+  name: string;
+  summary: string;
+  usage: string;
+  help: string;
+  isDefault?: boolean;
+  json?: boolean;
+  /** Loads the command only when it runs: `--help` needs no TensorFlow.js. */
+  load: () => Promise<
+    (words: string[], flags: { json?: boolean }) => Promise<void>
+  >;
+}
+
+const COMMON = `
+  backend=auto|cuda|tensorflow|webgpu|wasm|cpu   what computes (default auto)`;
+
+const COMMANDS: CommandDescription[] = [
+  {
+    name: "run",
+    summary: "merge a model pool, evaluate the merged model (the default)",
+    usage: "method=METHOD modelpool=POOL [taskpool=TASKS] [key=value …]",
+    isDefault: true,
+    json: true,
+    help: `
+Keys:
+  method=METHOD                  a preset (\`fusion list\`) or a YAML file
+  method.PARAMETER=VALUE         a parameter of the method
+  modelpool=POOL                 a preset, a YAML file, or a folder with one
+                                 model folder per task, one of them
+                                 \`pretrained\` or \`_pretrained_\`
+  taskpool=TASKS                 a preset, a YAML file, or a folder of
+                                 <task>/test/
+  merged_model_save_path=DIR     where the merged model goes
+  report_save_path=FILE          where the report goes, as JSON
+  dtype=float32|float16|bfloat16 what is written (default: as _pretrained_)
+  allow_nonfinite=true           merge NaN and infinity all the same
+${COMMON}
+
+Example:
+  fusion method=task_arithmetic method.scaling_factor=0.3 \\
+         modelpool=demo taskpool=demo merged_model_save_path=out`,
+    load: async () => (await import("./run.ts")).run,
+  },
+  {
+    name: "evaluate",
+    summary: "evaluate a saved model on tasks",
+    usage: "model=DIR taskpool=TASKS [report_save_path=FILE] [key=value …]",
+    json: true,
+    help: `
+Keys:
+  model=DIR              a merged model's folder, or a Hugging Face ConvNeXt's
+  taskpool=TASKS         a preset, a YAML file, or a folder of <task>/test/
+  report_save_path=FILE  where the report goes, as JSON
+${COMMON}
+
+Example:
+  fusion evaluate model=out taskpool=demo report_save_path=report.json`,
+    load: async () => (await import("./evaluate.ts")).evaluate,
+  },
+  {
+    name: "predict",
+    summary: "classify images",
+    usage: "model=DIR [task=NAME] IMAGE… [top_k=5] [--json]",
+    json: true,
+    help: `
+Keys:
+  model=DIR    a merged model's folder, or a Hugging Face ConvNeXt's
+  task=NAME    whose head classifies; needed where the model has several
+  top_k=5      how many classes to print
+${COMMON}
+
+Example:
+  fusion predict model=demo/pool/emoji photo.jpg top_k=3`,
+    load: async () => (await import("./predict.ts")).predict,
+  },
+  {
+    name: "inspect",
+    summary: "tell what a model folder, checkpoint or data set holds",
+    usage: "PATH [--json]",
+    json: true,
+    help: `
+Example:
+  fusion inspect demo/pool/mnist`,
+    load: async () => (await import("./inspect.ts")).inspect,
+  },
+  {
+    name: "convert",
+    summary: "Hugging Face folder <-> TensorFlow.js LayersModel folder",
+    usage: "input=DIR output=DIR [dtype=float32|float16|bfloat16]",
+    help: `
+The input's kind decides: a folder with config.json becomes a LayersModel
+(model.json, weights.bin), one with model.json a Hugging Face folder.
+
+Example:
+  fusion convert input=demo/pool/mnist output=mnist-tfjs`,
+    load: async () => (await import("./convert.ts")).convert,
+  },
+  {
+    name: "list",
+    summary: "print methods, model pools, task pools and data sets",
+    usage: "[method|modelpool|taskpool|dataset] [--json]",
+    json: true,
+    help: `
+Example:
+  fusion list method`,
+    load: async () => (await import("./list.ts")).list,
+  },
+];
+
+function program(): Command {
+  const root = new Command("fusion")
+    .description(
+      "Merge fine-tuned ConvNeXt image classifiers into one multi-task model.",
+    )
+    .exitOverride()
+    .helpCommand(true)
+    .showHelpAfterError(false)
+    .addHelpText(
+      "after",
+      "\nExample:\n  fusion method=simple_average modelpool=demo taskpool=demo\n\n`fusion COMMAND --help` tells more.",
+    );
+  for (const description of COMMANDS) {
+    const command = root
+      .command(description.name, { isDefault: description.isDefault ?? false })
+      .summary(description.summary)
+      .description(description.summary)
+      .usage(description.usage)
+      .argument("[words...]")
+      .addHelpText("after", description.help)
+      .exitOverride()
+      .action(async (words: string[], flags: { json?: boolean }) => {
+        await (await description.load())(words, flags);
+      });
+    if (description.json) {
+      command.option("--json", "print the result as JSON");
+    }
+  }
+  return root;
+}
+
+/**
+ * Runs the command line.
+ *
+ * @param args As typed, without the program's name.
+ * @returns The exit status: 0, 1 (it failed) or 2 (the input is wrong).
+ */
+export async function main(args: string[]): Promise<number> {
+  try {
+    await program().parseAsync(args, { from: "user" });
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof FusionError) {
+      console.error(`error: ${error.message.replace(/\s*\n\s*/g, " ")}`);
+      return 2;
+    }
+    if (error instanceof Deno.errors.NotCapable) {
+      console.error(`error: ${error.message.replace(/\s*\n\s*/g, " ")}`);
+      return 2;
+    }
+    console.error("error: something unexpected failed:", error);
+    return 1;
+  }
+}
+
+if (import.meta.main) {
+  // Imported here, so that a library user who imports `./cli` gets no handler.
+  const { cleanUpTemporaries } = await import("../checkpoint/mod.ts");
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => {
+      cleanUpTemporaries();
+      Deno.exit(signal === "SIGINT" ? 130 : 143);
+    });
+  }
+  Deno.exit(await main(Deno.args));
+}

@@ -1,0 +1,105 @@
+import type * as tf from "@tensorflow/tfjs";
+import {
+  AutoImageProcessor,
+  configOf,
+  labelsOf,
+  loadMultiTaskModel,
+  type MultiTaskModel,
+} from "../convnext/mod.ts";
+import { decodeImage } from "../dataset/mod.ts";
+import { ConfigError, ModelPoolError } from "../fusion_error.ts";
+import { resolveModelPath } from "../hub/mod.ts";
+import { markdownTable } from "../report/mod.ts";
+import { readCommand } from "./read_command.ts";
+import { startBackend } from "./start_backend.ts";
+import * as z from "zod";
+
+/** A class and how likely it is. */
+interface Prediction {
+  label: string;
+  score: number;
+}
+
+const schema = z.strictObject({
+  model: z.string(),
+  task: z.string().nullable().default(null),
+  top_k: z.int().positive().default(5),
+  backend: z.string().default("auto"),
+});
+
+/** `fusion predict model=DIR [task=NAME] IMAGE… [top_k=5] [--json]` */
+export async function predict(
+  words: string[],
+  { json = false }: { json?: boolean },
+): Promise<void> {
+  const { values, positionals } = readCommand(words, schema);
+  if (positionals.length === 0) {
+    throw new ConfigError("no image given, expected one or more paths");
+  }
+  await startBackend(values.backend);
+  const folder = await resolveModelPath(values.model);
+  const multiTask = await loadMultiTaskModel(folder);
+  const processor = await AutoImageProcessor.fromPretrained(folder);
+  const model = await headFor(multiTask, values.task, folder);
+  const labels = labelsOf(configOf(model));
+  const results = [];
+  for (const image of positionals) {
+    const pixelValues = processor.toTensor([await decodeImage(image)]);
+    const logits = model.apply(pixelValues) as tf.Tensor2D;
+    const scores = softmax(await logits.data() as Float32Array);
+    pixelValues.dispose();
+    logits.dispose();
+    results.push({
+      image,
+      task: values.task,
+      predictions: topK(labels, scores, values.top_k),
+    });
+  }
+  if (json) {
+    console.log(JSON.stringify(results, null, 2));
+    return;
+  }
+  for (const { image, predictions } of results) {
+    console.log(markdownTable(
+      [image, "score"],
+      predictions.map(({ label, score }) => [label, score.toFixed(4)]),
+    ));
+  }
+}
+
+async function headFor(
+  model: MultiTaskModel,
+  task: string | null,
+  folder: string,
+): Promise<tf.LayersModel> {
+  if (task !== null) {
+    if (model.tasks.includes(task)) return await model.forTask(task);
+    throw new ModelPoolError(
+      `${folder}: no head for task ${task}, ${
+        model.tasks.length === 0
+          ? "it has one head only: leave task out"
+          : `it has heads for ${model.tasks.join(", ")}`
+      }`,
+    );
+  }
+  return model.model;
+}
+
+/** Probabilities, in float64. */
+function softmax(logits: Float32Array): number[] {
+  const max = logits.reduce((a, b) => Math.max(a, b), -Infinity);
+  const exponentials = Array.from(logits, (logit) => Math.exp(logit - max));
+  const sum = exponentials.reduce((a, b) => a + b, 0);
+  return exponentials.map((value) => value / sum);
+}
+
+function topK(
+  labels: readonly string[],
+  scores: readonly number[],
+  k: number,
+): Prediction[] {
+  return scores
+    .map((score, id) => ({ label: labels[id] ?? `LABEL_${id}`, score }))
+    .sort((a, b) => b.score - a.score)
+    .slice(0, k);
+}
