@@ -14,3 +14,24 @@ export {
 export { gelu } from "./gelu.ts";
 export { layerNorm } from "./layer_norm.ts";
 export { useBackend } from "./use_backend.ts";
+export {
+  type Eigen,
+  hasNativeLinearAlgebra,
+  type Qr,
+  qr,
+  selfAdjointEig,
+  type Svd,
+  svd,
+} from "./linear_algebra.ts";
+export {
+  hasNativeOps,
+  type NativeAttribute,
+  type NativeAttributes,
+  nativeOp,
+} from "./native.ts";
+export {
+  type TensorflowBuild,
+  tensorflowFolder,
+  type TensorflowPaths,
+  tensorflowPaths,
+} from "./tensorflow_folder.ts";

@@ -7,7 +7,9 @@ import {
   type BackendChoice,
   type BackendName,
 } from "./backend_name.ts";
+import { startTensorflow } from "./tensorflow.ts";
 import { startWasm } from "./wasm.ts";
+import { startWebgpu } from "./webgpu.ts";
 
 async function startCpu(): Promise<string> {
   await tf.setBackend("cpu");
@@ -15,12 +17,11 @@ async function startCpu(): Promise<string> {
   return "JavaScript, 1 thread";
 }
 
-/** Each start is a dynamic import away: what is not used is not loaded. */
-const starts: Record<BackendName, () => Promise<string>> = {
-  cuda: () => Promise.reject(new BackendError("backend=cuda: coming")),
-  tensorflow: () =>
-    Promise.reject(new BackendError("backend=tensorflow: coming")),
-  webgpu: () => Promise.reject(new BackendError("backend=webgpu: coming")),
+/** Each loads its backend's package only when it is called. */
+const starts: Record<BackendName, (insist: boolean) => Promise<string>> = {
+  cuda: () => startTensorflow("cuda"),
+  tensorflow: () => startTensorflow("tensorflow"),
+  webgpu: startWebgpu,
   wasm: startWasm,
   cpu: startCpu,
 };
@@ -46,11 +47,11 @@ export async function useBackend(
   }
   // TensorFlow.js advertises its Node.js packages on the log otherwise.
   tf.env().set("PROD", true);
-  if (name !== "auto") return { name, device: await starts[name]() };
+  if (name !== "auto") return { name, device: await starts[name](true) };
   const reasons: string[] = [];
   for (const candidate of AUTO_ORDER) {
     try {
-      return { name: candidate, device: await starts[candidate]() };
+      return { name: candidate, device: await starts[candidate](false) };
     } catch (error) {
       if (!(error instanceof FusionError)) throw error;
       reasons.push(error.message);
