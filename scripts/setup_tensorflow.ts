@@ -70,7 +70,7 @@ async function verify(
     ]);
     return `backend=${backend} works: ${device.trim()}`;
   } catch (error) {
-    // Else the backend would take it for a working one.
+    // Else the backends would take it for a working one.
     await removeIfThere(binding);
     throw error;
   }
@@ -78,19 +78,33 @@ async function verify(
 
 async function install(build: TensorflowBuild): Promise<void> {
   const paths = tensorflowPaths(build);
-  const python = await checkRequirements(build, tensorflowFolder());
   await removeOutdated(build, paths.folder);
-  await step("npm packages", () => installPackages(paths));
-  for (const wheel of wheels[build]) {
-    await step(
-      `${wheel.name} ${wheel.version}`,
-      () => installWheel(python, wheel, paths),
-    );
+  if (!existsSync(paths.binding)) {
+    const python = await checkRequirements(build, tensorflowFolder());
+    await step("npm packages", () => installPackages(paths));
+    for (const wheel of wheels[build]) {
+      await step(
+        `${wheel.name} ${wheel.version}`,
+        () => installWheel(python, wheel, paths),
+      );
+    }
+    await step("compile", () => compileBinding(paths));
   }
-  await step("compile", () => compileBinding(paths));
   console.error(await verify(build, paths.binding));
   await removeIfThere(join(paths.folder, "downloads"));
-  await removeIfThere(join(paths.wheels, "tensorflow", "include"));
+}
+
+/** Removes what was installed and nothing else that the folder may hold. */
+async function remove(builds: TensorflowBuild[]): Promise<void> {
+  const folder = tensorflowFolder();
+  for (const build of builds) {
+    await removeIfThere(tensorflowPaths(build).folder);
+  }
+  if (builds.includes("cpu")) await removeIfThere(join(folder, "python"));
+  if (existsSync(folder) && [...Deno.readDirSync(folder)].length === 0) {
+    await Deno.remove(folder);
+  }
+  console.error(`removed TensorFlow's library (${builds}) from ${folder}`);
 }
 
 /** Takes the command line's arguments. @returns The exit status. */
@@ -102,11 +116,7 @@ async function main(args: string[]): Promise<number> {
   }
   try {
     if (args.includes("--remove")) {
-      const folder = args.includes("--cuda")
-        ? tensorflowPaths("cuda").folder
-        : tensorflowFolder();
-      await removeIfThere(folder);
-      console.error(`removed ${folder}`);
+      await remove(args.includes("--cuda") ? ["cuda"] : ["cpu", "cuda"]);
     } else {
       await install(args.includes("--cuda") ? "cuda" : "cpu");
     }

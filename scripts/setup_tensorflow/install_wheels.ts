@@ -15,7 +15,7 @@ with zipfile.ZipFile(wheel) as archive:
     for name in archive.namelist():
         if name.endswith((".py", ".pyc", "/")):
             continue
-        if name.startswith(("nvidia/", "tensorflow/include/tensorflow/",
+        if name.startswith(("nvidia/", "tensorflow/include/",
                             "tensorflow/libtensorflow_cc.so",
                             "tensorflow/libtensorflow_framework.so")):
             path = archive.extract(name, folder)

@@ -1,0 +1,110 @@
+import * as tf from "@tensorflow/tfjs";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import { type BackendChoice, useBackend } from "../../src/backend/mod.ts";
+import { BackendError } from "../../src/fusion_error.ts";
+import { testBackend } from "../test_backend.ts";
+
+/** Runs a program of its own on this module, with these flags of Deno. */
+async function runIsolated(
+  source: string,
+  flags: string[],
+  env: Record<string, string> = {},
+): Promise<{ stdout: string; stderr: string }> {
+  const module = import.meta.resolve("../../src/backend/mod.ts");
+  const file = await Deno.makeTempFile({
+    dir: new URL(".", import.meta.url).pathname,
+    suffix: ".ts",
+  });
+  try {
+    await Deno.writeTextFile(
+      file,
+      `import * as tf from "@tensorflow/tfjs";
+       import { useBackend } from "${module}";
+       ${source}`,
+    );
+    const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "--quiet", "--no-check", "--no-prompt", ...flags, file],
+      env,
+    }).output();
+    const text = new TextDecoder();
+    return { stdout: text.decode(stdout), stderr: text.decode(stderr) };
+  } finally {
+    await Deno.remove(file);
+  }
+}
+
+Deno.test("useBackend starts wasm and cpu, which multiply", async () => {
+  for (const name of ["wasm", "cpu"] as const) {
+    const active = await useBackend(name);
+    assertEquals(active.name, name);
+    assertEquals(tf.getBackend(), name);
+    assert(active.device.length > 0);
+    const product = tf.matMul([[1, 2], [3, 4]], [[5, 6], [7, 8]]);
+    assertEquals([...product.dataSync()], [19, 22, 43, 50]);
+  }
+  await testBackend();
+});
+
+Deno.test("an unknown backend is named with those that there are", async () => {
+  const error = await assertRejects(
+    () => useBackend("webgl" as BackendChoice),
+    BackendError,
+  );
+  assertStringIncludes(
+    error.message,
+    "backend=webgl: no such backend; expected one of auto, cuda, tensorflow",
+  );
+});
+
+Deno.test("wasm says nothing and needs only --allow-read", async () => {
+  const { stdout, stderr } = await runIsolated(
+    `const { name } = await useBackend("wasm");
+     console.log(name, ...tf.add([1], [2]).dataSync());
+     await useBackend("cpu");
+     console.log(...tf.add([1], [2]).dataSync());`,
+    ["--allow-read"],
+  );
+  assertEquals([stdout, stderr], ["wasm 3\n3\n", ""]);
+});
+
+Deno.test("backend=tensorflow says how to install it", async () => {
+  const { stdout } = await runIsolated(
+    `await useBackend("tensorflow").catch((e) => console.log(e.message));`,
+    ["-A"],
+    { CONVNEXT_FUSION_TENSORFLOW: "/nowhere" },
+  );
+  assertEquals(
+    stdout,
+    "backend=tensorflow: TensorFlow's library is not in /nowhere/cpu; install it with: deno task setup:tensorflow\n",
+  );
+});
+
+Deno.test("backend=cuda says how to install it", async () => {
+  const { stdout } = await runIsolated(
+    `await useBackend("cuda").catch((e) => console.log(e.message));`,
+    ["-A"],
+    { CONVNEXT_FUSION_TENSORFLOW: "/nowhere" },
+  );
+  assertStringIncludes(stdout, "deno task setup:tensorflow --cuda\n");
+});
+
+Deno.test("backend=tensorflow without the flags names them", async () => {
+  const { stdout } = await runIsolated(
+    `await useBackend("tensorflow").catch((e) => console.log(e.message));`,
+    ["--allow-read"],
+  );
+  assertStringIncludes(stdout, "--allow-ffi is not given");
+});
+
+Deno.test("auto takes what works with the flags that it has", async () => {
+  const { stdout } = await runIsolated(
+    `console.log((await useBackend()).name)`,
+    ["--allow-read"],
+  );
+  assert(["webgpu\n", "wasm\n"].includes(stdout), stdout);
+});
