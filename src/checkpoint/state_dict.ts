@@ -34,10 +34,23 @@ export interface StateDict {
    */
   info(name: string): TensorInfo;
   /**
-   * Elements [begin, end) of the flattened tensor, as float32.
+   * Elements [begin, end) of the flattened tensor, as float32. The array is
+   * the caller's to keep and change.
    * @throws {CheckpointError} If there is no such tensor or range.
    */
   read(name: string, begin?: number, end?: number): Promise<Float32Array>;
+  /**
+   * Like {@linkcode read}, into the first elements of memory that the caller
+   * keeps, which spares it a new array a chunk. Sources may leave it out.
+   * @throws {CheckpointError} If there is no such tensor or range, or it does
+   * not fit into `target`.
+   */
+  readInto?(
+    name: string,
+    begin: number,
+    end: number,
+    target: Float32Array,
+  ): Promise<void>;
   /** Releases files held open. Reading afterwards is an error. */
   close(): void;
 }

@@ -1,0 +1,127 @@
+import {
+  closeSync,
+  fstatSync,
+  fsync,
+  ftruncateSync,
+  openSync,
+  read,
+  write,
+} from "node:fs";
+
+/** One system call moves at most this many bytes; Linux stops at 2 GiB. */
+const LARGEST_TRANSFER = 1 << 30;
+
+/** What `read` and `write` of `node:fs` have in common. */
+type Transfer = (
+  descriptor: number,
+  bytes: Uint8Array,
+  offset: number,
+  length: number,
+  position: number,
+  done: (error: Error | null, count: number) => void,
+) => void;
+
+/**
+ * A file read and written by position. `Deno.FsFile` has one cursor for all
+ * readers; `node:fs` takes the position with the call, so that any number of
+ * reads and writes can be under way at once.
+ */
+export class BinaryFile {
+  readonly #descriptor: number;
+  #pending = 0;
+  #closed = false;
+
+  /**
+   * @param path The file.
+   * @param flags `r` to read, `wx` to write a file that must not exist yet.
+   * @throws The system's error.
+   */
+  constructor(path: string, flags: "r" | "wx") {
+    this.#descriptor = openSync(path, flags);
+  }
+
+  /** Length in bytes; undefined if it is no regular file. */
+  get size(): number | undefined {
+    const status = fstatSync(this.#descriptor);
+    return status.isFile() ? status.size : undefined;
+  }
+
+  /** Sets the length in bytes. */
+  truncate(size: number): void {
+    ftruncateSync(this.#descriptor, size);
+  }
+
+  /**
+   * Fills `bytes` from a position.
+   * @returns How many bytes there were: fewer only at the file's end.
+   */
+  read(bytes: Uint8Array, position: number): Promise<number> {
+    return this.#transfer(read, bytes, position);
+  }
+
+  /** Writes all of `bytes` at a position. */
+  async write(bytes: Uint8Array, position: number): Promise<void> {
+    const written = await this.#transfer(write, bytes, position);
+    if (written < bytes.length) throw new Error("the file takes no more bytes");
+  }
+
+  /** Waits until what was written has reached the device. */
+  async sync(): Promise<void> {
+    await this.#use(() =>
+      new Promise<void>((resolve, reject) =>
+        fsync(this.#descriptor, (error) => error ? reject(error) : resolve())
+      )
+    );
+  }
+
+  /**
+   * Closes the file, once what is under way has ended: a descriptor that is
+   * closed too early may by then belong to another file.
+   */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.#pending === 0) this.#release();
+  }
+
+  async #transfer(
+    operation: Transfer,
+    bytes: Uint8Array,
+    position: number,
+  ): Promise<number> {
+    return await this.#use(async () => {
+      let done = 0;
+      while (done < bytes.length) {
+        const length = Math.min(bytes.length - done, LARGEST_TRANSFER);
+        const moved = await new Promise<number>((resolve, reject) =>
+          operation(
+            this.#descriptor,
+            bytes,
+            done,
+            length,
+            position + done,
+            (error, count) => error ? reject(error) : resolve(count),
+          )
+        );
+        if (moved === 0) break;
+        done += moved;
+      }
+      return done;
+    });
+  }
+
+  async #use<T>(operation: () => Promise<T>): Promise<T> {
+    if (this.#closed) throw new Error("the file is closed");
+    this.#pending++;
+    try {
+      return await operation();
+    } finally {
+      this.#pending--;
+      if (this.#closed && this.#pending === 0) this.#release();
+    }
+  }
+
+  #release(): void {
+    closeSync(this.#descriptor);
+  }
+}

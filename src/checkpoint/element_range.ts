@@ -1,0 +1,31 @@
+import { CheckpointError } from "../fusion_error.ts";
+import { elementCount } from "./state_dict.ts";
+
+/**
+ * Checks that a tensor has the elements [begin, end).
+ *
+ * @throws {CheckpointError} If it has not.
+ */
+export function checkRange(
+  source: string,
+  name: string,
+  shape: readonly number[],
+  begin: number,
+  end: number,
+): void {
+  const size = elementCount(shape);
+  const valid = Number.isInteger(begin) && Number.isInteger(end) &&
+    0 <= begin && begin <= end && end <= size;
+  if (!valid) {
+    throw new CheckpointError(
+      `${source}: tensor ${
+        JSON.stringify(name)
+      } has ${size} elements, found a request for elements ${begin} to ${end}`,
+    );
+  }
+}
+
+/** The error for a tensor that a state dict does not have. */
+export function noSuchTensor(source: string, name: string): CheckpointError {
+  return new CheckpointError(`${source} has no tensor ${JSON.stringify(name)}`);
+}

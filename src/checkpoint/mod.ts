@@ -1,0 +1,13 @@
+/**
+ * Checkpoints: files <-> named tensors. Knows no model.
+ *
+ * @module
+ */
+export * from "./memory_state_dict.ts";
+export * from "./open_checkpoint.ts";
+export * from "./replace_folder.ts";
+export * from "./safetensors.ts";
+export * from "./safetensors_writer.ts";
+export * from "./sha256.ts";
+export * from "./state_dict.ts";
+export { cleanUpTemporaries } from "./temporaries.ts";

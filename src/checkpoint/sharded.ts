@@ -1,0 +1,113 @@
+import { dirname, join } from "@std/path";
+import { CheckpointError } from "../fusion_error.ts";
+import { duplicateKey } from "./duplicate_key.ts";
+import { noSuchTensor } from "./element_range.ts";
+import { reasonOf } from "./reason.ts";
+import { openSafetensors, type SafetensorsFile } from "./safetensors.ts";
+import type { StateDict } from "./state_dict.ts";
+
+/**
+ * Opens a checkpoint that is split over several `.safetensors` files by an
+ * index, `model.safetensors.index.json`. Only the shards' headers are read.
+ *
+ * @param path The index.
+ * @throws {CheckpointError} If the index or a shard is missing or not valid, or
+ * a tensor is not in the shard that the index names.
+ */
+export async function openSharded(path: string): Promise<StateDict> {
+  const files = await shardFiles(path);
+  const shards = new Map<string, SafetensorsFile>();
+  const close = (): void => shards.forEach((shard) => shard.close());
+  const shardOf = new Map<string, SafetensorsFile>();
+  try {
+    for (const [name, file] of files) {
+      let shard = shards.get(file);
+      if (!shard) {
+        shard = await openSafetensors(join(dirname(path), file));
+        shards.set(file, shard);
+      }
+      shardOf.set(name, shard);
+    }
+    const present = new Map(
+      Array.from(shards, ([file, { names }]) => [file, new Set(names)]),
+    );
+    for (const [name, file] of files) {
+      if (!present.get(file)!.has(name)) {
+        throw new CheckpointError(
+          `${path}: tensor ${
+            JSON.stringify(name)
+          } should be in ${file}, which does not have it`,
+        );
+      }
+    }
+  } catch (error) {
+    close();
+    throw error;
+  }
+  const get = (name: string): SafetensorsFile => {
+    const shard = shardOf.get(name);
+    if (!shard) throw noSuchTensor(path, name);
+    return shard;
+  };
+  return {
+    // Shard by shard, so that reading in this order goes through each file once.
+    names: [...shards.values()].flatMap((shard) =>
+      shard.names.filter((name) => shardOf.get(name) === shard)
+    ),
+    source: path,
+    info: (name) => get(name).info(name),
+    read: async (name, begin, end) => await get(name).read(name, begin, end),
+    readInto: async (name, begin, end, target) =>
+      await get(name).readInto(name, begin, end, target),
+    close,
+  };
+}
+
+/**
+ * File names of an index's shards by tensor name.
+ *
+ * @throws {CheckpointError} If the index is missing or not valid.
+ */
+export async function shardFiles(
+  path: string,
+): Promise<ReadonlyMap<string, string>> {
+  let text: string;
+  try {
+    text = await Deno.readTextFile(path);
+  } catch (error) {
+    throw new CheckpointError(`cannot read ${path}: ${reasonOf(error)}`, {
+      cause: error,
+    });
+  }
+  let index: unknown;
+  try {
+    index = JSON.parse(text);
+  } catch {
+    throw new CheckpointError(`${path} is not valid JSON`);
+  }
+  const twice = duplicateKey(text);
+  if (twice !== undefined) {
+    throw new CheckpointError(
+      `${path} has ${JSON.stringify(twice)} twice, expected every name once`,
+    );
+  }
+  const map = (index as { weight_map?: unknown } | null)?.weight_map;
+  if (typeof map !== "object" || map === null || Array.isArray(map)) {
+    throw new CheckpointError(
+      `${path} has no "weight_map", expected the shard's file name for each tensor`,
+    );
+  }
+  const files = new Map<string, string>();
+  for (const [name, file] of Object.entries(map)) {
+    // A shard beside the index, nowhere else on this machine.
+    if (typeof file !== "string" || !/^[^/\\\0]+\.safetensors$/.test(file)) {
+      throw new CheckpointError(
+        `${path}: tensor ${JSON.stringify(name)} is said to be in ${
+          JSON.stringify(file)
+        }, expected the name of a .safetensors file in the same folder`,
+      );
+    }
+    files.set(name, file);
+  }
+  return files;
+}

@@ -1,0 +1,29 @@
+/** A repository of the Hugging Face hub at one of its revisions. */
+export interface RepositoryId {
+  /** `owner/name`, or a bare name as of the hub's first models. */
+  readonly name: string;
+  /** A branch, tag, pull request (`refs/pr/1`) or commit. */
+  readonly revision: string;
+}
+
+const LONGEST_NAME = 96;
+
+/**
+ * Reads `owner/name[@revision]`.
+ *
+ * @returns undefined if the text is no valid repository id, by the hub's rules.
+ */
+export function parseRepositoryId(text: string): RepositoryId | undefined {
+  const at = text.indexOf("@");
+  const name = at < 0 ? text : text.slice(0, at);
+  const revision = at < 0 ? "main" : text.slice(at + 1);
+  const parts = name.split("/");
+  const valid = parts.length <= 2 && name.length <= LONGEST_NAME &&
+    parts.every((part) =>
+      /^[\w.-]+$/.test(part) && !/--|\.\.|^[.-]|[.-]$/.test(part)
+    ) &&
+    // The revision becomes a path in the cache: it must stay inside.
+    /^[\w.-]+(\/[\w.-]+)*$/.test(revision) &&
+    !revision.split("/").some((part) => /^\.+$/.test(part));
+  return valid ? { name, revision } : undefined;
+}
