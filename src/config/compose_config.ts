@@ -1,0 +1,249 @@
+import type * as z from "zod";
+import { ConfigError } from "../fusion_error.ts";
+import { Composition } from "./compose.ts";
+import { applyOverride, type Override, parseOverrides } from "./overrides.ts";
+import { PRESET_ROOT, presetIndex } from "./preset_index.ts";
+import { type RunConfig, runConfigSchema } from "./schemas.ts";
+import { readInTree, readUserFile } from "./source.ts";
+import {
+  MODEL_POOL_TARGETS,
+  resolveMethodTarget,
+  resolveTarget,
+  TASK_POOL_TARGETS,
+} from "./targets.ts";
+import { validate } from "./validate.ts";
+import {
+  type ConfigObject,
+  type ConfigValue,
+  isConfigObject,
+} from "./value.ts";
+import { resolveInterpolations } from "./interpolate.ts";
+
+/** FusionBench's keys at the top of a run's file that change nothing here. */
+const IGNORED_KEYS = [
+  "hydra",
+  "fabric",
+  "path",
+  "_target_",
+  "_recursive_",
+  "print_function_call",
+];
+
+/** The keys whose value is chosen by name: `modelpool=demo`. */
+const CHOSEN_GROUPS = ["method", "modelpool", "taskpool"] as const;
+
+/** A config with where it came from. */
+export interface ComposedConfig<Config> {
+  /** The validated config. */
+  config: Config;
+  /** The same as plain values, to be printed. */
+  values: ConfigObject;
+  /** The arguments that are no `key=value`. */
+  positional: string[];
+  /** Names the file (or the command line) that a key such as `method.t` came from. */
+  where: (path: string) => string;
+}
+
+/** How {@linkcode composeConfig} begins. */
+export interface ComposeConfigOptions {
+  /** A YAML file that may have every key of the config and a defaults list. */
+  configFile?: string | undefined;
+}
+
+/**
+ * Composes the config of a run from the command line: `method=NAME`,
+ * `modelpool=NAME`, `taskpool=NAME` choose presets, files or folders, every
+ * other `key=value` changes a value in them.
+ *
+ * @throws {ConfigError} One line with file, key, what was found and expected.
+ */
+export function composeRunConfig(
+  args: Iterable<string>,
+  options: ComposeConfigOptions = {},
+): Promise<ComposedConfig<RunConfig>> {
+  return composeConfig(args, runConfigSchema, options);
+}
+
+/**
+ * Composes the config of any command from its command line.
+ *
+ * @param args The arguments after the command.
+ * @param schema The command's keys; `method`, `modelpool` and `taskpool` are
+ * loaded by name where it has them.
+ * @throws {ConfigError} One line with file, key, what was found and expected.
+ */
+export async function composeConfig<Config>(
+  args: Iterable<string>,
+  schema: z.ZodType<Config>,
+  options: ComposeConfigOptions = {},
+): Promise<ComposedConfig<Config>> {
+  const { overrides, positional } = parseOverrides(args);
+  const composition = new Composition();
+  composition.setOrigin("", "command line");
+  const choices = new Map<string, string | null>();
+  for (const group of CHOSEN_GROUPS) {
+    const choice = overrides.findLast((override) => chooses(override, group));
+    if (choice) {
+      choices.set(group, choice.kind === "delete" ? null : textOf(choice));
+    }
+  }
+  if (options.configFile !== undefined) {
+    // What the command line chooses is not looked for in the file's list.
+    const nothing = new Map([...choices.keys()].map((group) => [group, null]));
+    const file = await readUserFile(options.configFile, "");
+    await composition.load(file, [], nothing);
+  }
+  const { tree } = composition;
+  for (const group of CHOSEN_GROUPS) {
+    const inFile = tree[group];
+    const option = choices.has(group)
+      ? choices.get(group)
+      : typeof inFile === "string"
+      ? inFile
+      : undefined;
+    if (typeof option === "string") await composition.choose(group, option);
+    else if (option === null) delete tree[group];
+  }
+  for (const override of overrides) {
+    if (CHOSEN_GROUPS.some((group) => chooses(override, group))) continue;
+    if (override.key.includes("/") || override.package !== undefined) {
+      await loadGroup(composition, override);
+      continue;
+    }
+    applyOverride(tree, override);
+    if (override.kind !== "delete") {
+      composition.setOrigin(override.path.join("."), "command line");
+    }
+  }
+  const { where } = composition;
+  const values = resolveInterpolations(tree, where, IGNORED_KEYS);
+  checkNothingMissing(values, where, "");
+  const plain = structuredClone(values);
+  normalizePool(values, "modelpool", MODEL_POOL_TARGETS, where);
+  normalizePool(values, "taskpool", TASK_POOL_TARGETS, where);
+  await checkRequired(values, schema);
+  if (isConfigObject(values["method"])) {
+    values["method"] = await methodOf(values["method"], composition);
+  }
+  const config = validate(schema, values, where);
+  return { config, values: plain, positional, where };
+}
+
+/** Whether an override chooses what a group is, by name. */
+function chooses({ kind, key, value }: Override, group: string): boolean {
+  return key === group && (typeof value === "string" || value === null ||
+    typeof value === "number" || kind === "delete");
+}
+
+function textOf({ value }: Override): string | null {
+  return value === null || value === undefined || value === ""
+    ? null
+    : String(value);
+}
+
+/** `dataset/image_classification/test@taskpool.test_datasets=mnist`. */
+async function loadGroup(
+  composition: Composition,
+  { key, path, value, package: target }: Override,
+): Promise<void> {
+  const group = path.join(".");
+  const at = (target ?? group.replaceAll("/", ".")).split(".").filter(Boolean);
+  for (const option of Array.isArray(value) ? value : [value]) {
+    const file = typeof option === "string"
+      ? await readInTree(PRESET_ROOT, group, option)
+      : undefined;
+    if (!file) {
+      throw new ConfigError(
+        `command line: ${key}: there is no preset ${group}/${option}, expected a name that \`fusion list\` prints`,
+      );
+    }
+    await composition.load(file, at);
+  }
+}
+
+function checkNothingMissing(
+  value: ConfigValue,
+  where: (path: string) => string,
+  path: string,
+): void {
+  if (value === "???") {
+    throw new ConfigError(
+      `${
+        where(path)
+      }: ${path}: found ??? (no value yet), expected ${path}=VALUE`,
+    );
+  }
+  if (typeof value !== "object" || value === null) return;
+  for (const [key, child] of Object.entries(value)) {
+    checkNothingMissing(child, where, path === "" ? key : `${path}.${key}`);
+  }
+}
+
+function normalizePool(
+  values: ConfigObject,
+  group: string,
+  classes: readonly string[],
+  where: (path: string) => string,
+): void {
+  const pool = values[group];
+  if (!isConfigObject(pool) || typeof pool["_target_"] !== "string") return;
+  const key = `${group}._target_`;
+  pool["_target_"] = resolveTarget(
+    pool["_target_"],
+    classes,
+    `${where(key)}: ${key}`,
+  );
+}
+
+/** A whole group that is missing is told with what to write, not with a type. */
+async function checkRequired(
+  values: ConfigObject,
+  schema: z.ZodType,
+): Promise<void> {
+  const shape = (schema.def as { shape?: Record<string, z.ZodType> }).shape;
+  const presets = await presetIndex();
+  for (const group of CHOSEN_GROUPS) {
+    const expected = shape?.[group];
+    if (!expected || values[group] || expected.safeParse(undefined).success) {
+      continue;
+    }
+    throw new ConfigError(
+      `command line: ${group}: missing, expected ${group}=NAME, such as ${group}=${
+        presets[group].find((name) => name === "demo") ?? presets[group][0]
+      }`,
+    );
+  }
+}
+
+/** A method's path and parameters, from its preset or its `_target_`. */
+async function methodOf(
+  content: ConfigObject,
+  { chosen, where }: Composition,
+): Promise<ConfigObject> {
+  const { _target_: target, ...parameters } = content;
+  const file = chosen.get("method");
+  const { method: presets } = await presetIndex();
+  if (
+    file?.root.href === PRESET_ROOT.href && file.group === "method" &&
+    presets.includes(file.name)
+  ) {
+    return { path: file.name, parameters };
+  }
+  const origin = where("method._target_");
+  if (typeof target === "string") {
+    const path = await resolveMethodTarget(
+      target,
+      `${origin}: method._target_`,
+    );
+    return { path, parameters };
+  }
+  // A copy of a preset, or a method of the user's, in a folder like ours.
+  if (file && presets.includes(file.name)) {
+    return { path: file.name, parameters };
+  }
+  throw new ConfigError(
+    `${
+      where("method")
+    }: method._target_: missing, expected a method's name, such as SimpleAverageAlgorithm`,
+  );
+}

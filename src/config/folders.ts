@@ -1,0 +1,94 @@
+import { join } from "@std/path";
+import { ConfigError } from "../fusion_error.ts";
+import type { ConfigObject } from "./value.ts";
+
+/** Whether a path is a folder. */
+export async function isFolder(path: string): Promise<boolean> {
+  return (await statOrNull(path))?.isDirectory ?? false;
+}
+
+/** Whether a path is a file. */
+export async function isFile(path: string): Promise<boolean> {
+  return (await statOrNull(path))?.isFile ?? false;
+}
+
+/**
+ * The model pool config of a folder with one model folder per task, taken in
+ * code point order; `pretrained` or `_pretrained_` is the common ancestor.
+ *
+ * @throws {ConfigError} If there is no model folder, or both ancestors.
+ */
+export async function poolFromFolder(folder: string): Promise<ConfigObject> {
+  const models: Record<string, string> = {};
+  const experts: Record<string, string> = {};
+  for (const name of await foldersIn(folder)) {
+    const path = join(folder, name);
+    if (!await isFile(join(path, "config.json"))) continue;
+    if (name !== "pretrained" && name !== "_pretrained_") {
+      experts[name] = path;
+    } else if ("_pretrained_" in models) {
+      throw new ConfigError(
+        `${folder}: holds both _pretrained_ and pretrained, expected one of them`,
+      );
+    } else models["_pretrained_"] = path;
+  }
+  Object.assign(models, experts);
+  if (Object.keys(models).length === 0) {
+    const found = await isFile(join(folder, "config.json"))
+      ? "is itself a model and holds no model folder"
+      : "holds no model folder";
+    throw new ConfigError(
+      `${folder}: ${found}: expected <task>/config.json, one folder per task`,
+    );
+  }
+  return { _target_: "ConvNextForImageClassificationPool", models };
+}
+
+/**
+ * The task pool config of a folder with a `<task>/test/` for each task, taken
+ * in code point order.
+ *
+ * @throws {ConfigError} If there is none.
+ */
+export async function tasksFromFolder(folder: string): Promise<ConfigObject> {
+  const datasets: Record<string, string> = {};
+  for (const name of await foldersIn(folder)) {
+    const path = join(folder, name, "test");
+    if (await isFolder(path)) datasets[name] = path;
+  }
+  if (Object.keys(datasets).length === 0) {
+    throw new ConfigError(
+      `${folder}: holds no test set: expected <task>/test/, one folder per task`,
+    );
+  }
+  return {
+    _target_: "ImageClassificationTaskPool",
+    test_datasets: datasets,
+  };
+}
+
+async function foldersIn(folder: string): Promise<string[]> {
+  const names: string[] = [];
+  try {
+    for await (const { name } of Deno.readDir(folder)) {
+      // Followed, so that a pool may be made of symbolic links.
+      if (await isFolder(join(folder, name))) names.push(name);
+    }
+  } catch (error) {
+    throw new ConfigError(
+      `${folder}: cannot be listed (${
+        (error as Error).name
+      }), expected a folder`,
+      { cause: error },
+    );
+  }
+  return names.sort();
+}
+
+async function statOrNull(path: string): Promise<Deno.FileInfo | null> {
+  try {
+    return await Deno.stat(path);
+  } catch {
+    return null;
+  }
+}

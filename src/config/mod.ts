@@ -1,0 +1,53 @@
+/** YAML, presets and `key=value` overrides become plain, validated objects. */
+export {
+  composeConfig,
+  type ComposeConfigOptions,
+  type ComposedConfig,
+  composeRunConfig,
+} from "./compose_config.ts";
+export { poolFromFolder, tasksFromFolder } from "./folders.ts";
+export {
+  applyOverride,
+  type Override,
+  type ParsedArguments,
+  parseOverride,
+  parseOverrides,
+} from "./overrides.ts";
+export {
+  buildPresetIndex,
+  PRESET_GROUPS,
+  type PresetGroup,
+  type PresetIndex,
+  presetIndex,
+} from "./preset_index.ts";
+export {
+  type BackendChoice,
+  backendSchema,
+  type DatasetEntryConfig,
+  type DatasetsConfig,
+  type DTypeName,
+  type MethodConfig,
+  type ModelEntryConfig,
+  type ModelPoolConfig,
+  modelPoolSchema,
+  type RunConfig,
+  runConfigSchema,
+  type TaskPoolConfig,
+  taskPoolSchema,
+} from "./schemas.ts";
+export {
+  MODEL_POOL_TARGETS,
+  type ModelPoolTarget,
+  resolveMethodTarget,
+  resolveTarget,
+  TASK_POOL_TARGETS,
+  type TaskPoolTarget,
+} from "./targets.ts";
+export { validate, validateParameters, type Where } from "./validate.ts";
+export {
+  type ConfigObject,
+  type ConfigValue,
+  formatValue,
+  isConfigObject,
+  parseValue,
+} from "./value.ts";

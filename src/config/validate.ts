@@ -1,0 +1,190 @@
+import type * as z from "zod";
+import { ConfigError } from "../fusion_error.ts";
+import { nearest } from "../nearest.ts";
+import { formatValue } from "./value.ts";
+
+/** Names the file that a key came from, or is that name. */
+export type Where = string | ((path: string) => string);
+
+/** Keys of FusionBench's YAML that change nothing here. */
+const HOUSEKEEPING = new Set([
+  "_target_",
+  "_recursive_",
+  "_usage_",
+  "_version_",
+  "_convert_",
+  "_partial_",
+  "device",
+  "fast_dev_run",
+  "inplace",
+  "num_workers",
+  "show_pbar",
+  "verbose",
+]);
+
+/**
+ * Validates a method's parameters. FusionBench's housekeeping keys
+ * (`_target_`, `verbose`, `inplace`, …) are dropped where the schema does not
+ * have them.
+ *
+ * @param schema The method's `parameters`.
+ * @param values What preset, file and command line say.
+ * @param where Names the file that a parameter came from.
+ * @throws {ConfigError} One line with file, key, what was found and expected.
+ */
+export function validateParameters<Parameters>(
+  schema: z.ZodType<Parameters>,
+  values: Readonly<Record<string, unknown>>,
+  where: Where,
+): Parameters {
+  const known = new Set(keysAt(schema, []));
+  const own = Object.fromEntries(
+    Object.entries(values).filter(([key]) =>
+      known.has(key) || !HOUSEKEEPING.has(key)
+    ),
+  );
+  return validate(schema, own, where);
+}
+
+/**
+ * Validates a value against a zod schema.
+ *
+ * @param schema What is expected.
+ * @param value What was found.
+ * @param where Names the file that a key came from.
+ * @param prefix The path of the value in the whole config, such as `method`.
+ * @throws {ConfigError} One line for the first thing that is wrong.
+ */
+export function validate<Output>(
+  schema: z.ZodType<Output>,
+  value: unknown,
+  where: Where,
+  prefix: string = "",
+): Output {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = clearest(result.error.issues[0]!);
+  const path = issue.path.map(String);
+  const full = (parts: readonly string[]): string =>
+    [prefix, ...parts].filter(Boolean).join(".");
+  const file = (key: string): string =>
+    typeof where === "string" ? where : where(key);
+  if (issue.code === "unrecognized_keys") {
+    const key = issue.keys[0]!;
+    const known = keysAt(schema, path);
+    const found = nearest(key, known);
+    const at = full([...path, key]);
+    throw new ConfigError(
+      `${file(at)}: ${at}: there is no such key, ${
+        found === undefined
+          ? `expected ${oneOf(known) || "none"}`
+          : `did you mean ${full([...path, found])}?`
+      }`,
+    );
+  }
+  const found = path.reduce<unknown>(
+    (inner, key) => (inner as Record<string, unknown> | undefined)?.[key],
+    value,
+  );
+  const at = full(path);
+  throw new ConfigError(
+    `${file(at)}: ${at === "" ? "" : `${at}: `}${
+      found === undefined ? "missing" : `found ${shown(found)}`
+    }, expected ${expectation(issue)}`,
+  );
+}
+
+type Issue = z.core.$ZodIssue;
+
+/** Of a union's issues, those of the alternative that was most likely meant. */
+function clearest(issue: Issue): Issue {
+  if (issue.code !== "invalid_union") return issue;
+  const meant = issue.errors.filter(([first]) =>
+    first && !(first.path.length === 0 &&
+      (first.code === "invalid_type" || first.code === "invalid_value"))
+  );
+  const inner = meant.length === 1 ? meant[0]?.[0] : undefined;
+  return inner === undefined
+    ? issue
+    : clearest({ ...inner, path: [...issue.path, ...inner.path] } as Issue);
+}
+
+function expectation(issue: Issue): string {
+  switch (issue.code) {
+    case "invalid_type":
+      return typeName(issue.expected);
+    case "invalid_value":
+      return oneOf(issue.values.map(String));
+    case "too_small":
+      return `${issue.origin === "number" ? "a number" : "a size"} ${
+        issue.inclusive ? "of at least" : "above"
+      } ${issue.minimum}`;
+    case "too_big":
+      return `${issue.origin === "number" ? "a number" : "a size"} ${
+        issue.inclusive ? "of at most" : "below"
+      } ${issue.maximum}`;
+    case "invalid_union":
+      return [
+        ...new Set(
+          issue.errors.map(([first]) => first ? expectation(first) : "")
+            .filter(Boolean),
+        ),
+      ].join(" or ") || issue.message;
+    default:
+      return issue.message.replace(/^Invalid input: expected /, "");
+  }
+}
+
+function typeName(expected: string): string {
+  switch (expected) {
+    case "int":
+      return "a whole number";
+    case "array":
+      return "a list";
+    case "object":
+    case "record":
+      return "a mapping";
+    case "boolean":
+      return "true or false";
+    case "string":
+      return "text";
+    case "null":
+      return "null";
+    default:
+      return `a ${expected}`;
+  }
+}
+
+function oneOf(words: readonly string[]): string {
+  return words.length < 2
+    ? words.join("")
+    : `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
+}
+
+function shown(value: unknown): string {
+  const text = formatValue(value as Parameters<typeof formatValue>[0]);
+  return text.length <= 80 ? text : `${text.slice(0, 77)}...`;
+}
+
+// Zod's classes by what this file reads of them.
+interface Definition {
+  shape?: Record<string, z.ZodType>;
+  element?: z.ZodType;
+  valueType?: z.ZodType;
+  innerType?: z.ZodType;
+  in?: z.ZodType;
+  options?: z.ZodType[];
+}
+
+/** The keys that a schema knows at a path. */
+function keysAt(schema: z.ZodType | undefined, path: string[]): string[] {
+  if (!schema) return [];
+  const { shape, element, valueType, innerType, in: input, options } = schema
+    .def as Definition;
+  const wrapped = innerType ?? input;
+  if (wrapped) return keysAt(wrapped, path);
+  if (options) return options.flatMap((option) => keysAt(option, path));
+  const [key, ...rest] = path;
+  if (key === undefined) return Object.keys(shape ?? {});
+  return keysAt(element ?? valueType ?? shape?.[key], rest);
+}
