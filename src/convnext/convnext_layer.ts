@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { gelu, layerNorm } from "../backend/mod.ts";
 import type { ConvNextConfig } from "./config.ts";
+import { normal } from "./normal.ts";
 
 const ACTIVATIONS: Record<
   ConvNextConfig["hidden_act"],
@@ -41,9 +42,7 @@ export class ConvNextLayer extends tf.layers.Layer {
 
   override build(inputShape: tf.Shape): void {
     const channels = inputShape.at(-1) ?? 0;
-    const kernel = tf.initializers.randomNormal({
-      stddev: this.#options.initializerRange,
-    });
+    const kernel = normal(this.#options.initializerRange);
     const zeros = tf.initializers.zeros();
     const add = (name: string, shape: number[], initializer = zeros): void => {
       this.#weights[name] = this.addWeight(name, shape, "float32", initializer);

@@ -3,9 +3,20 @@ import { type ConvNextConfig, numLabels } from "./config.ts";
 import { ConvNextLayer } from "./convnext_layer.ts";
 import { ConvNextLayerNorm } from "./layer_norm.ts";
 import { setMetadata } from "./metadata.ts";
+import { normal } from "./normal.ts";
 
 /** Names of the layers that merging may change. */
 export const FUSION_TARGETS: readonly string[] = ["convnext"];
+
+/** How a model's weights begin. */
+export interface InitializeOptions {
+  /**
+   * Draws kernels from a normal distribution, as training needs; `false` sets
+   * them to zero, which is faster where weights are loaded next.
+   * @default {true}
+   */
+  initialize?: boolean;
+}
 
 /**
  * Builds a ConvNeXt image classifier of any size with fresh weights.
@@ -18,8 +29,12 @@ export const FUSION_TARGETS: readonly string[] = ["convnext"];
  *
  * @param config As `config.json` of `facebook/convnext-{tiny,small,base,large,xlarge}-224`.
  */
-export function createConvNext(config: ConvNextConfig): tf.LayersModel {
-  return attachHead(createBackbone(config), config);
+export function createConvNext(
+  config: ConvNextConfig,
+  { initialize = true }: InitializeOptions = {},
+): tf.LayersModel {
+  const range = initialize ? config.initializer_range : 0;
+  return attachHead(createBackbone(config, range), config, { initialize });
 }
 
 /**
@@ -32,6 +47,7 @@ export function createConvNext(config: ConvNextConfig): tf.LayersModel {
 export function attachHead(
   backbone: tf.LayersModel,
   config: ConvNextConfig,
+  { initialize = true }: InitializeOptions = {},
 ): tf.LayersModel {
   const pixelValues = tf.input({
     shape: [null, null, config.num_channels],
@@ -40,7 +56,7 @@ export function attachHead(
   const classifier = tf.layers.dense({
     name: "classifier",
     units: numLabels(config),
-    kernelInitializer: kernelInitializer(config),
+    kernelInitializer: normal(initialize ? config.initializer_range : 0),
   });
   const pooled = backbone.apply(pixelValues) as tf.SymbolicTensor;
   const model = tf.model({
@@ -53,7 +69,10 @@ export function attachHead(
 }
 
 /** The `convnext` layer: stem, stages, mean over space, LayerNorm. */
-function createBackbone(config: ConvNextConfig): tf.LayersModel {
+function createBackbone(
+  config: ConvNextConfig,
+  initializerRange: number,
+): tf.LayersModel {
   const pixelValues = tf.input({
     shape: [null, null, config.num_channels],
     name: "backbone_pixel_values",
@@ -73,7 +92,7 @@ function createBackbone(config: ConvNextConfig): tf.LayersModel {
       kernelSize: patch,
       strides: patch,
       padding: "valid",
-      kernelInitializer: kernelInitializer(config),
+      kernelInitializer: normal(initializerRange),
     });
 
   let features = apply(
@@ -110,7 +129,7 @@ function createBackbone(config: ConvNextConfig): tf.LayersModel {
           name: `${path}.layers.${i}`,
           hiddenAct: config.hidden_act,
           layerScale: config.layer_scale_init_value,
-          initializerRange: config.initializer_range,
+          initializerRange,
           dropPath: config.drop_path_rate * block / Math.max(blocks - 1, 1),
         }),
         features,
@@ -133,12 +152,6 @@ function createBackbone(config: ConvNextConfig): tf.LayersModel {
     features,
   );
   return tf.model({ name: "convnext", inputs: pixelValues, outputs: features });
-}
-
-function kernelInitializer(
-  config: ConvNextConfig,
-): ReturnType<typeof tf.initializers.randomNormal> {
-  return tf.initializers.randomNormal({ stddev: config.initializer_range });
 }
 
 /** The `convnext` layer of a classifier. */

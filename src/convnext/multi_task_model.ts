@@ -92,7 +92,7 @@ export async function withHead(
     ...configOf(model),
     id2label: config.id2label,
     label2id: config.label2id,
-  });
+  }, { initialize: false });
   await loadStateDict(switched, stateDict, "classifier.");
   return switched;
 }
@@ -119,7 +119,7 @@ export async function convNextFromStateDict(
   config: ConvNextConfig,
   stateDict: StateDict,
 ): Promise<tf.LayersModel> {
-  const model = createConvNext(config);
+  const model = createConvNext(config, { initialize: false });
   try {
     await loadStateDict(model, stateDict);
     return model;
