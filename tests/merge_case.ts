@@ -1,6 +1,6 @@
 import { memoryStateDict, openCheckpoint } from "../src/checkpoint/mod.ts";
 import type { StateDict } from "../src/checkpoint/mod.ts";
-import { mergeInMemory, type MergePool } from "../src/merge/mod.ts";
+import { closePool, mergeInMemory, type MergePool } from "../src/merge/mod.ts";
 import { loadMethod } from "../src/method/mod.ts";
 import { dataPath, mergeDifference } from "./reference.ts";
 import { testBackend } from "./test_backend.ts";
@@ -38,11 +38,16 @@ export async function mergeMicro(
   { models, chunkSize }: MergeMicroOptions = {},
 ): Promise<StateDict> {
   await testBackend();
-  return await mergeInMemory(
-    await openMicroPool(models),
-    await loadMethod(method, parameters),
-    chunkSize === undefined ? {} : { chunkSize },
-  );
+  const pool = await openMicroPool(models);
+  try {
+    return await mergeInMemory(
+      pool,
+      await loadMethod(method, parameters),
+      chunkSize === undefined ? {} : { chunkSize },
+    );
+  } finally {
+    closePool(pool);
+  }
 }
 
 /**
@@ -68,6 +73,8 @@ export async function microDifference(
     const { difference } = await mergeDifference(merged, expected, pretrained);
     if (!(difference <= worst)) worst = difference;
   }
+  expected.close();
+  pretrained.close();
   return worst;
 }
 

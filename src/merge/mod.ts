@@ -5,6 +5,9 @@ export {
   mergePool,
   type MergeSink,
 } from "./merge.ts";
+export { type DropAndRescaleOptions, dropFactors } from "./drop_and_rescale.ts";
+export { kthMagnitude, kthMagnitudes } from "./kth_value.ts";
+export { isLinearWeight } from "./linear_weight.ts";
 export { mergeInMemory } from "./memory_sink.ts";
 export type {
   BoundMethod,
@@ -18,4 +21,17 @@ export {
   numberParameter,
 } from "./number_parameter.ts";
 export { baseOf, closePool, type MergePool, targetTensors } from "./pool.ts";
+export { randomUniform } from "./random.ts";
 export { taskVector } from "./task_vector.ts";
+export {
+  type TaskVectorChunk,
+  taskVectorPass,
+  type TaskVectorPassOptions,
+} from "./task_vector_pass.ts";
+export {
+  findTiesFacts,
+  mergeTies,
+  type TiesFacts,
+  type TiesMergeFunction,
+  type TiesParameters,
+} from "./ties.ts";

@@ -1,0 +1,36 @@
+import * as tf from "@tensorflow/tfjs";
+import * as z from "zod";
+import {
+  type MergeMethod,
+  type NumberParameter,
+  numberParameter,
+} from "../../merge/mod.ts";
+
+interface Parameters {
+  /** 0 gives the first model, 1 the second. */
+  t: NumberParameter;
+}
+
+/**
+ * Linear interpolation of two models: (1 - t) * first + t * second.
+ *
+ * https://arxiv.org/abs/1912.05671
+ *
+ * The two are the pool's experts; a `_pretrained_` beside them is not looked
+ * at. (FusionBench counts it among the two, but compares a list with 2 and
+ * never runs.)
+ */
+const linearInterpolation: MergeMethod<Parameters> = {
+  granularity: "element",
+  needsPretrained: false,
+  minimumModels: 2,
+  maximumModels: 2,
+  parameters: z.strictObject({
+    t: numberParameter({ minimum: 0, maximum: 1 }).default(0.5),
+  }),
+  merge({ models: [first, second], number }, { t }) {
+    const share = number(t);
+    return tf.add(tf.mul(first!, 1 - share), tf.mul(second!, share));
+  },
+};
+export default linearInterpolation;
