@@ -4,13 +4,31 @@
  *
  * @module
  */
-export * from "./src/backend/mod.ts";
+export {
+  type ActiveBackend,
+  type BackendChoice,
+  type BackendName,
+  useBackend,
+} from "./src/backend/mod.ts";
 export * from "./src/checkpoint/mod.ts";
 export * from "./src/convnext/mod.ts";
 export * from "./src/dataset/mod.ts";
 export * from "./src/fusion_error.ts";
 export * from "./src/hub/mod.ts";
-export * from "./src/merge/mod.ts";
+export {
+  type BoundMethod,
+  mergeInMemory,
+  type MergeInput,
+  type MergeMethod,
+  type MergeOptions,
+  type MergePool,
+  mergePool,
+  type MergeSink,
+  type NumberParameter,
+  numberParameter,
+  type PrepareContext,
+  taskVector,
+} from "./src/merge/mod.ts";
 export * from "./src/method/mod.ts";
 export * from "./src/modelpool/mod.ts";
 export * from "./src/report/mod.ts";

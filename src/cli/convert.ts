@@ -1,6 +1,7 @@
 import { join } from "@std/path";
 import * as z from "zod";
 import { replaceFolder } from "../checkpoint/mod.ts";
+import { BACKEND_CHOICES, composeConfig } from "../config/mod.ts";
 import {
   AutoImageProcessor,
   configOf,
@@ -11,45 +12,46 @@ import {
 import { CheckpointError } from "../fusion_error.ts";
 import { resolveModelPath } from "../hub/mod.ts";
 import { type SaveDType, saveModel } from "../modelpool/mod.ts";
-import { readCommand } from "./read_command.ts";
+import { rejectPositional } from "./reject_positional.ts";
 import { startBackend } from "./start_backend.ts";
 
 const schema = z.strictObject({
   input: z.string(),
   output: z.string(),
   dtype: z.enum(["float32", "float16", "bfloat16"]).nullable().default(null),
-  backend: z.string().default("auto"),
+  backend: z.enum(BACKEND_CHOICES).default("auto"),
 });
 
 /** `fusion convert input=DIR output=DIR` */
 export async function convert(words: string[]): Promise<void> {
-  const { values } = readCommand(words, schema);
-  const input = await resolveModelPath(values.input);
+  const { config, positional } = await composeConfig(words, schema);
+  rejectPositional(positional);
+  const input = await resolveModelPath(config.input);
   const toHuggingFace = await exists(join(input, "model.json"));
   if (!toHuggingFace && !await exists(join(input, "config.json"))) {
     throw new CheckpointError(
       `${input}: no config.json (Hugging Face) and no model.json (TensorFlow.js), expected one of them`,
     );
   }
-  await startBackend(values.backend);
+  await startBackend(config.backend);
   const processor = await exists(join(input, "preprocessor_config.json"))
     ? await AutoImageProcessor.fromPretrained(input)
     : undefined;
   if (toHuggingFace) {
     const model = await loadLayersModel(input);
-    const dtype = values.dtype ?? configOf(model)["dtype"];
-    await saveModel(model, values.output, {
+    const dtype = config.dtype ?? configOf(model)["dtype"];
+    await saveModel(model, config.output, {
       ...(processor ? { processor } : {}),
       ...(isDType(dtype) ? { dtype } : {}),
     });
   } else {
     const model = await loadConvNext(input);
-    await replaceFolder(values.output, async (folder) => {
+    await replaceFolder(config.output, async (folder) => {
       await saveLayersModel(model, folder);
       await processor?.save(folder);
     });
   }
-  console.log(values.output);
+  console.log(config.output);
 }
 
 function isDType(value: unknown): value is SaveDType {

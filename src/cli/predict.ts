@@ -1,4 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
+import * as z from "zod";
+import { BACKEND_CHOICES, composeConfig } from "../config/mod.ts";
 import {
   AutoImageProcessor,
   configOf,
@@ -10,9 +12,7 @@ import { decodeImage } from "../dataset/mod.ts";
 import { ConfigError, ModelPoolError } from "../fusion_error.ts";
 import { resolveModelPath } from "../hub/mod.ts";
 import { markdownTable } from "../report/mod.ts";
-import { readCommand } from "./read_command.ts";
 import { startBackend } from "./start_backend.ts";
-import * as z from "zod";
 
 /** A class and how likely it is. */
 interface Prediction {
@@ -21,10 +21,10 @@ interface Prediction {
 }
 
 const schema = z.strictObject({
-  model: z.string(),
+  model: z.string().min(1),
   task: z.string().nullable().default(null),
   top_k: z.int().positive().default(5),
-  backend: z.string().default("auto"),
+  backend: z.enum(BACKEND_CHOICES).default("auto"),
 });
 
 /** `fusion predict model=DIR [task=NAME] IMAGE… [top_k=5] [--json]` */
@@ -32,18 +32,18 @@ export async function predict(
   words: string[],
   { json = false }: { json?: boolean },
 ): Promise<void> {
-  const { values, positionals } = readCommand(words, schema);
-  if (positionals.length === 0) {
+  const { config, positional } = await composeConfig(words, schema);
+  if (positional.length === 0) {
     throw new ConfigError("no image given, expected one or more paths");
   }
-  await startBackend(values.backend);
-  const folder = await resolveModelPath(values.model);
+  await startBackend(config.backend);
+  const folder = await resolveModelPath(config.model);
   const multiTask = await loadMultiTaskModel(folder);
   const processor = await AutoImageProcessor.fromPretrained(folder);
-  const model = await headFor(multiTask, values.task, folder);
+  const model = await headFor(multiTask, config.task, folder);
   const labels = labelsOf(configOf(model));
   const results = [];
-  for (const image of positionals) {
+  for (const image of positional) {
     const pixelValues = processor.toTensor([await decodeImage(image)]);
     const logits = model.apply(pixelValues) as tf.Tensor2D;
     const scores = softmax(await logits.data() as Float32Array);
@@ -51,8 +51,8 @@ export async function predict(
     logits.dispose();
     results.push({
       image,
-      task: values.task,
-      predictions: topK(labels, scores, values.top_k),
+      task: config.task,
+      predictions: topK(labels, scores, config.top_k),
     });
   }
   if (json) {

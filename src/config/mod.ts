@@ -3,8 +3,14 @@ export {
   composeConfig,
   type ComposeConfigOptions,
   type ComposedConfig,
+  composeEvaluateConfig,
   composeRunConfig,
 } from "./compose_config.ts";
+export {
+  createMethod,
+  createModelPool,
+  createTaskPool,
+} from "./instantiate.ts";
 export { poolFromFolder, tasksFromFolder } from "./folders.ts";
 export {
   applyOverride,
@@ -21,19 +27,19 @@ export {
   presetIndex,
 } from "./preset_index.ts";
 export {
+  BACKEND_CHOICES,
   type BackendChoice,
-  backendSchema,
   type DatasetEntryConfig,
   type DatasetsConfig,
   type DTypeName,
+  type EvaluateConfig,
+  evaluateConfigSchema,
   type MethodConfig,
   type ModelEntryConfig,
   type ModelPoolConfig,
-  modelPoolSchema,
   type RunConfig,
   runConfigSchema,
   type TaskPoolConfig,
-  taskPoolSchema,
 } from "./schemas.ts";
 export {
   MODEL_POOL_TARGETS,
@@ -43,7 +49,13 @@ export {
   TASK_POOL_TARGETS,
   type TaskPoolTarget,
 } from "./targets.ts";
-export { validate, validateParameters, type Where } from "./validate.ts";
+export {
+  type Schema,
+  type SchemaResult,
+  validate,
+  validateParameters,
+  type Where,
+} from "./validate.ts";
 export {
   type ConfigObject,
   type ConfigValue,

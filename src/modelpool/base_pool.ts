@@ -1,5 +1,8 @@
 import type * as tf from "@tensorflow/tfjs";
-import { type ImageClassificationDataset, openDataset } from "../dataset/mod.ts";
+import {
+  type ImageClassificationDataset,
+  openDataset,
+} from "../dataset/mod.ts";
 import { ModelPoolError } from "../fusion_error.ts";
 
 /** A data set: an open one, or the folder of one. */

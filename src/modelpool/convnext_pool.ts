@@ -2,8 +2,8 @@ import * as tf from "@tensorflow/tfjs";
 import { openCheckpoint, type StateDict } from "../checkpoint/mod.ts";
 import {
   AutoImageProcessor,
-  type ConvNextConfig,
   configOf,
+  type ConvNextConfig,
   type Head,
   MultiTaskModel,
   readConvNextConfig,
@@ -21,7 +21,7 @@ export interface ConvNextEntryConfig {
   /** A folder, or a repository id. */
   config_path: string;
   /** Loads weights. @default {true} */
-  pretrained?: boolean;
+  pretrained?: boolean | undefined;
   /** A data set whose classes the head gets. */
   dataset_name?: string | null | undefined;
 }

@@ -12,8 +12,8 @@ import {
   closePool,
   mergeInMemory,
   type MergeOptions,
-  mergePool,
   type MergePool,
+  mergePool,
   targetTensors,
 } from "../merge/mod.ts";
 import type { ModelCard } from "../report/mod.ts";
@@ -85,7 +85,10 @@ export async function mergeToFolder(
       merge: {
         names: new Set(shapes.keys()),
         write: (sink) =>
-          mergePool(open, method, sink, { targets: FUSION_TARGETS, ...options }),
+          mergePool(open, method, sink, {
+            targets: FUSION_TARGETS,
+            ...options,
+          }),
       },
       heads: await pool.heads(),
       processor: await loadProcessorIfAny(pool),
@@ -123,7 +126,7 @@ function cardOf(open: MergePool, method: BoundMethod): ModelCard {
 async function mergeInfo(
   pool: ConvNextForImageClassificationPool,
   method: BoundMethod,
-): Promise<unknown> {
+): Promise<Record<string, unknown>> {
   const models: Record<string, unknown> = {};
   for (const name of pool.allModelNames) {
     const path = await pool.modelPath(name);

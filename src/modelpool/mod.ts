@@ -22,4 +22,5 @@ export {
   type SaveDType,
   saveModel,
   type SaveModelOptions,
+  writeModelCard,
 } from "./save_model.ts";

@@ -9,8 +9,8 @@ import {
 } from "../checkpoint/mod.ts";
 import {
   type AutoImageProcessor,
-  type ConvNextConfig,
   configOf,
+  type ConvNextConfig,
   type Head,
   headOf,
   MultiTaskModel,
@@ -56,7 +56,7 @@ export interface ModelContent {
   /** What the model card tells. */
   card: ModelCard;
   /** Content of `merge.json`, for merged models. */
-  mergeInfo?: () => Promise<unknown>;
+  mergeInfo?: () => Promise<Record<string, unknown>>;
   /** Element type. Default: the base's. */
   dtype?: SaveDType | undefined;
 }
@@ -83,16 +83,24 @@ export async function writeModelFolder(
     }
     await content.processor?.save(folder);
     if (content.mergeInfo) {
-      await writeJson(join(folder, "merge.json"), await content.mergeInfo());
+      await writeJson(join(folder, "merge.json"), {
+        ...await content.mergeInfo(),
+        card: content.card,
+      });
     }
-    await Deno.writeTextFile(join(folder, "README.md"), modelCard(content.card));
+    await Deno.writeTextFile(
+      join(folder, "README.md"),
+      modelCard(content.card),
+    );
   });
 }
 
 /** The element type of a state dict's first tensor. */
 function baseDType(base: StateDict): SaveDType {
   const first = base.names[0];
-  return (first === undefined ? undefined : SAVE_DTYPE.get(base.info(first).dtype)) ??
+  return (first === undefined
+    ? undefined
+    : SAVE_DTYPE.get(base.info(first).dtype)) ??
     "float32";
 }
 
@@ -152,6 +160,23 @@ function classifierOf({ stateDict }: Head): StateDict {
     read: (name, begin, end) => stateDict.read(name, begin, end),
     close: () => {},
   };
+}
+
+/**
+ * Writes the model card of a merged model's folder again, with more to tell
+ * than when it was merged, such as results.
+ */
+export async function writeModelCard(
+  folder: string,
+  more: Partial<ModelCard>,
+): Promise<void> {
+  const info = JSON.parse(
+    await Deno.readTextFile(join(folder, "merge.json")),
+  ) as { card: ModelCard };
+  const path = join(folder, "README.md");
+  const temporary = `${path}.partial`;
+  await Deno.writeTextFile(temporary, modelCard({ ...info.card, ...more }));
+  await Deno.rename(temporary, path);
 }
 
 /** Options of {@linkcode saveModel}. */

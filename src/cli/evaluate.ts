@@ -1,0 +1,34 @@
+import { basename, resolve } from "@std/path";
+import { composeEvaluateConfig, createTaskPool } from "../config/mod.ts";
+import { AutoImageProcessor, loadMultiTaskModel } from "../convnext/mod.ts";
+import { ConfigError } from "../fusion_error.ts";
+import { resolveModelPath } from "../hub/mod.ts";
+import { evaluateWithProgress, tellReport } from "./evaluate_model.ts";
+import { rejectPositional } from "./reject_positional.ts";
+import { startBackend } from "./start_backend.ts";
+
+/** `fusion evaluate model=DIR taskpool=TASKS [report_save_path=FILE]` */
+export async function evaluate(
+  words: string[],
+  { json = false }: { json?: boolean },
+): Promise<void> {
+  const { config, positional } = await composeEvaluateConfig(words);
+  rejectPositional(positional);
+  const folder = await resolveModelPath(config.model);
+  const taskPool = await createTaskPool(
+    config.taskpool,
+    () => AutoImageProcessor.fromPretrained(folder),
+  );
+  if (!taskPool) {
+    throw new ConfigError(
+      "taskpool: DummyTaskPool evaluates nothing, expected one with tasks",
+    );
+  }
+  await startBackend(config.backend);
+  const model = await loadMultiTaskModel(folder);
+  const report = await evaluateWithProgress(taskPool, model, {
+    name: basename(resolve(folder)),
+    fastDevRun: config.fast_dev_run,
+  });
+  await tellReport(report, config.report_save_path, json);
+}

@@ -1,0 +1,115 @@
+import { join } from "@std/path";
+import * as z from "zod";
+import {
+  elementCount,
+  openCheckpoint,
+  type StateDict,
+} from "../checkpoint/mod.ts";
+import { composeConfig } from "../config/mod.ts";
+import { labelsOf, readConvNextConfig } from "../convnext/mod.ts";
+import { openDataset } from "../dataset/mod.ts";
+import { ConfigError } from "../fusion_error.ts";
+import { resolveModelPath } from "../hub/mod.ts";
+import { markdownTable } from "../report/mod.ts";
+
+/** What `inspect` found, and how it is printed. */
+interface Inspection {
+  summary: Record<string, unknown>;
+  table?: { header: string[]; rows: string[][] };
+}
+
+/** `fusion inspect PATH [--json]` */
+export async function inspect(
+  words: string[],
+  { json = false }: { json?: boolean },
+): Promise<void> {
+  const { positional } = await composeConfig(words, z.strictObject({}));
+  const [given, ...more] = positional;
+  if (given === undefined || more.length > 0) {
+    throw new ConfigError(
+      `inspect: ${positional.length} paths given, expected one: a model folder, a checkpoint or a data set`,
+    );
+  }
+  const { summary, table } = await inspectPath(await resolveModelPath(given));
+  if (json) {
+    const tensors = table?.rows.map(([name, dtype, shape]) => ({
+      name,
+      dtype,
+      shape: JSON.parse(shape!),
+    }));
+    console.log(
+      JSON.stringify({ ...summary, ...(tensors && { tensors }) }, null, 2),
+    );
+    return;
+  }
+  for (const [key, value] of Object.entries(summary)) {
+    console.log(`${key}: ${Array.isArray(value) ? value.join(", ") : value}`);
+  }
+  if (table) console.log(`\n${markdownTable(table.header, table.rows)}`);
+}
+
+async function inspectPath(path: string): Promise<Inspection> {
+  const isFolder = (await Deno.stat(path)).isDirectory;
+  if (!isFolder) return describeTensors({ path }, await openCheckpoint(path));
+  if (await has(path, "config.json")) {
+    const config = await readConvNextConfig(path);
+    const heads = await has(path, "heads")
+      ? Array.from(Deno.readDirSync(join(path, "heads")), ({ name }) => name)
+        .sort()
+      : [];
+    return describeTensors({
+      path,
+      hidden_sizes: config.hidden_sizes,
+      depths: config.depths,
+      image_size: config.image_size,
+      labels: labelsOf(config),
+      ...(heads.length > 0 ? { heads } : {}),
+    }, await openCheckpoint(path));
+  }
+  const dataset = await openDataset(path);
+  return {
+    summary: {
+      path,
+      images: dataset.length,
+      ...(dataset.classNames ? { classes: dataset.classNames } : {}),
+    },
+  };
+}
+
+function describeTensors(
+  summary: Record<string, unknown>,
+  stateDict: StateDict,
+): Inspection {
+  const infos = stateDict.names.map((name) =>
+    [name, stateDict.info(name)] as const
+  );
+  stateDict.close();
+  return {
+    summary: {
+      ...summary,
+      tensors: infos.length,
+      parameters: infos.reduce(
+        (sum, [, { shape }]) => sum + elementCount(shape),
+        0,
+      ),
+    },
+    table: {
+      header: ["tensor", "dtype", "shape"],
+      rows: infos.map(([name, { dtype, shape }]) => [
+        name,
+        dtype,
+        `[${shape}]`,
+      ]),
+    },
+  };
+}
+
+async function has(folder: string, name: string): Promise<boolean> {
+  try {
+    await Deno.stat(join(folder, name));
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
