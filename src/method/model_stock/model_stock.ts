@@ -1,0 +1,55 @@
+import * as tf from "@tensorflow/tfjs";
+import * as z from "zod";
+import {
+  frobeniusNorm,
+  innerProduct,
+  type MergeMethod,
+} from "../../merge/mod.ts";
+
+interface Parameters {
+  /** Tensors that are averaged without the formula, by Hugging Face name. */
+  ignore_keys: string[] | null;
+}
+
+const EPSILON = 1e-8;
+
+/**
+ * Model Stock: pretrained + t * average of the task vectors, with
+ * t = k cos / ((k - 1) cos + 1) for k experts and cos the cosine of the mean
+ * angle between their task vectors, tensor by tensor.
+ *
+ * https://arxiv.org/abs/2403.19522
+ *
+ * As in FusionBench, the angles of all pairs are averaged (not their cosines,
+ * as in mergekit), and each tensor has a t of its own. Where FusionBench lists
+ * CLIP's keys in `ignore_keys`, the default here is none.
+ */
+const modelStock: MergeMethod<Parameters> = {
+  granularity: "tensor",
+  needsPretrained: true,
+  minimumModels: 2,
+  parameters: z.strictObject({
+    ignore_keys: z.array(z.string()).nullable().default(null),
+  }),
+  merge({ name, pretrained, models }, { ignore_keys }) {
+    const vectors = models.map((model) => tf.sub(model, pretrained));
+    const average = tf.div(tf.addN(vectors), models.length);
+    if (ignore_keys?.includes(name)) return tf.add(pretrained, average);
+    const norms = vectors.map(frobeniusNorm);
+    let angles = 0;
+    let pairs = 0;
+    for (let i = 0; i < vectors.length; i++) {
+      for (let j = i + 1; j < vectors.length; j++) {
+        const cosine = innerProduct(vectors[i]!, vectors[j]!) /
+          (norms[i]! * norms[j]! + EPSILON);
+        angles += Math.acos(Math.min(1, Math.max(-1, cosine)));
+        pairs++;
+      }
+    }
+    const k = models.length;
+    const cosine = Math.cos(angles / pairs);
+    const ratio = k * cosine / ((k - 1) * cosine + 1 + EPSILON);
+    return tf.add(pretrained, tf.mul(average, ratio));
+  },
+};
+export default modelStock;
