@@ -35,3 +35,14 @@ export {
   type TiesMergeFunction,
   type TiesParameters,
 } from "./ties.ts";
+export { type AdamOptions, minimize } from "./adam.ts";
+export {
+  frobeniusNorm,
+  innerProduct,
+  type PolarFactor,
+  polarFactor,
+  type Svd,
+  svd,
+  timesTransposed,
+  transposedTimes,
+} from "./linear_algebra.ts";
