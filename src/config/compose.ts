@@ -41,6 +41,10 @@ export class Composition {
       if (key.startsWith(`${path}.`)) this.#origins.delete(key);
     }
     this.#origins.set(path, label);
+    // Mappings that this key brought into being came with it.
+    for (let key = parentOf(path); key !== ""; key = parentOf(key)) {
+      if (!this.#origins.has(key)) this.#origins.set(key, label);
+    }
   }
 
   /** Merges a mapping into the tree. */

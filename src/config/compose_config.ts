@@ -1,17 +1,17 @@
-import type * as z from "zod";
 import { ConfigError } from "../fusion_error.ts";
 import { Composition } from "./compose.ts";
 import { applyOverride, type Override, parseOverrides } from "./overrides.ts";
 import { PRESET_ROOT, presetIndex } from "./preset_index.ts";
-import { type RunConfig, runConfigSchema } from "./schemas.ts";
-import { readInTree, readUserFile } from "./source.ts";
 import {
-  MODEL_POOL_TARGETS,
-  resolveMethodTarget,
-  resolveTarget,
-  TASK_POOL_TARGETS,
-} from "./targets.ts";
-import { validate } from "./validate.ts";
+  type EvaluateConfig,
+  evaluateConfigSchema,
+  type RunConfig,
+  runConfigSchema,
+} from "./schemas.ts";
+import { readInTree, readUserFile } from "./source.ts";
+import { MODEL_POOL_TARGETS, TASK_POOL_TARGETS } from "./targets.ts";
+import { methodOf, normalizePool } from "./normalize.ts";
+import { type Schema, validate } from "./validate.ts";
 import {
   type ConfigObject,
   type ConfigValue,
@@ -46,7 +46,10 @@ export interface ComposedConfig<Config> {
 
 /** How {@linkcode composeConfig} begins. */
 export interface ComposeConfigOptions {
-  /** A YAML file that may have every key of the config and a defaults list. */
+  /**
+   * A YAML file that may have every key of the config and a defaults list, as
+   * `config/run.yaml`; `config=FILE` among the arguments says the same.
+   */
   configFile?: string | undefined;
 }
 
@@ -65,16 +68,28 @@ export function composeRunConfig(
 }
 
 /**
+ * Composes the config of an evaluation: `model=DIR taskpool=NAME`.
+ *
+ * @throws {ConfigError} One line with file, key, what was found and expected.
+ */
+export function composeEvaluateConfig(
+  args: Iterable<string>,
+  options: ComposeConfigOptions = {},
+): Promise<ComposedConfig<EvaluateConfig>> {
+  return composeConfig(args, evaluateConfigSchema, options);
+}
+
+/**
  * Composes the config of any command from its command line.
  *
  * @param args The arguments after the command.
- * @param schema The command's keys; `method`, `modelpool` and `taskpool` are
+ * @param schema The command's keys, a strict object of zod; `method`, `modelpool` and `taskpool` are
  * loaded by name where it has them.
  * @throws {ConfigError} One line with file, key, what was found and expected.
  */
 export async function composeConfig<Config>(
   args: Iterable<string>,
-  schema: z.ZodType<Config>,
+  schema: Schema<Config>,
   options: ComposeConfigOptions = {},
 ): Promise<ComposedConfig<Config>> {
   const { overrides, positional } = parseOverrides(args);
@@ -87,10 +102,14 @@ export async function composeConfig<Config>(
       choices.set(group, choice.kind === "delete" ? null : textOf(choice));
     }
   }
-  if (options.configFile !== undefined) {
+  const chosenFile = overrides.findLast(isConfigFile);
+  const configFile = chosenFile
+    ? textOf(chosenFile) ?? undefined
+    : options.configFile;
+  if (configFile !== undefined) {
     // What the command line chooses is not looked for in the file's list.
     const nothing = new Map([...choices.keys()].map((group) => [group, null]));
-    const file = await readUserFile(options.configFile, "");
+    const file = await readUserFile(configFile, "");
     await composition.load(file, [], nothing);
   }
   const { tree } = composition;
@@ -105,7 +124,10 @@ export async function composeConfig<Config>(
     else if (option === null) delete tree[group];
   }
   for (const override of overrides) {
-    if (CHOSEN_GROUPS.some((group) => chooses(override, group))) continue;
+    if (
+      isConfigFile(override) ||
+      CHOSEN_GROUPS.some((group) => chooses(override, group))
+    ) continue;
     if (override.key.includes("/") || override.package !== undefined) {
       await loadGroup(composition, override);
       continue;
@@ -133,6 +155,11 @@ export async function composeConfig<Config>(
 function chooses({ kind, key, value }: Override, group: string): boolean {
   return key === group && (typeof value === "string" || value === null ||
     typeof value === "number" || kind === "delete");
+}
+
+/** `config=FILE` names a file with all keys of the run. */
+function isConfigFile(override: Override): boolean {
+  return chooses(override, "config");
 }
 
 function textOf({ value }: Override): string | null {
@@ -179,28 +206,12 @@ function checkNothingMissing(
   }
 }
 
-function normalizePool(
-  values: ConfigObject,
-  group: string,
-  classes: readonly string[],
-  where: (path: string) => string,
-): void {
-  const pool = values[group];
-  if (!isConfigObject(pool) || typeof pool["_target_"] !== "string") return;
-  const key = `${group}._target_`;
-  pool["_target_"] = resolveTarget(
-    pool["_target_"],
-    classes,
-    `${where(key)}: ${key}`,
-  );
-}
-
 /** A whole group that is missing is told with what to write, not with a type. */
 async function checkRequired(
   values: ConfigObject,
-  schema: z.ZodType,
+  schema: Schema<unknown>,
 ): Promise<void> {
-  const shape = (schema.def as { shape?: Record<string, z.ZodType> }).shape;
+  const { shape } = schema as { shape?: Record<string, Schema<unknown>> };
   const presets = await presetIndex();
   for (const group of CHOSEN_GROUPS) {
     const expected = shape?.[group];
@@ -213,37 +224,4 @@ async function checkRequired(
       }`,
     );
   }
-}
-
-/** A method's path and parameters, from its preset or its `_target_`. */
-async function methodOf(
-  content: ConfigObject,
-  { chosen, where }: Composition,
-): Promise<ConfigObject> {
-  const { _target_: target, ...parameters } = content;
-  const file = chosen.get("method");
-  const { method: presets } = await presetIndex();
-  if (
-    file?.root.href === PRESET_ROOT.href && file.group === "method" &&
-    presets.includes(file.name)
-  ) {
-    return { path: file.name, parameters };
-  }
-  const origin = where("method._target_");
-  if (typeof target === "string") {
-    const path = await resolveMethodTarget(
-      target,
-      `${origin}: method._target_`,
-    );
-    return { path, parameters };
-  }
-  // A copy of a preset, or a method of the user's, in a folder like ours.
-  if (file && presets.includes(file.name)) {
-    return { path: file.name, parameters };
-  }
-  throw new ConfigError(
-    `${
-      where("method")
-    }: method._target_: missing, expected a method's name, such as SimpleAverageAlgorithm`,
-  );
 }

@@ -5,6 +5,7 @@ import {
   TASK_POOL_TARGETS,
   type TaskPoolTarget,
 } from "./targets.ts";
+import type { Schema } from "./validate.ts";
 
 /** A model described as in FusionBench's YAML. */
 export interface ModelEntryConfig {
@@ -19,7 +20,9 @@ export interface ModelEntryConfig {
 /** A data set as in FusionBench's YAML (`datasets.load_dataset`). */
 export interface DatasetEntryConfig {
   /** A folder, or a Hugging Face repository id. */
-  path: string;
+  path?: string | undefined;
+  /** Path and configuration, where they are not named. */
+  _args_?: string[] | undefined;
   /** Which configuration of the repository. */
   name?: string | null | undefined;
   /** Which split, such as `test`. */
@@ -74,13 +77,17 @@ export interface MethodConfig {
 export type DTypeName = "float32" | "float16" | "bfloat16";
 
 /** The names a backend can be asked for by. */
-export type BackendChoice =
-  | "auto"
-  | "cuda"
-  | "tensorflow"
-  | "webgpu"
-  | "wasm"
-  | "cpu";
+export const BACKEND_CHOICES = [
+  "auto",
+  "cuda",
+  "tensorflow",
+  "webgpu",
+  "wasm",
+  "cpu",
+] as const;
+
+/** A name a backend can be asked for by. */
+export type BackendChoice = typeof BACKEND_CHOICES[number];
 
 /** What one run of the command line does. */
 export interface RunConfig {
@@ -108,6 +115,22 @@ export interface RunConfig {
   seed?: number | null | undefined;
   /** Checks everything, then stops before merging. */
   dry_run: boolean;
+  /** Prints the config. */
+  print_config: boolean;
+  /** Evaluates one batch of each task only. */
+  fast_dev_run: boolean;
+}
+
+/** What `fusion evaluate` does. */
+export interface EvaluateConfig {
+  /** Folder of the model. */
+  model: string;
+  /** What to evaluate on. */
+  taskpool: TaskPoolConfig;
+  /** File for the report. */
+  report_save_path?: string | null | undefined;
+  /** Which TensorFlow.js backend computes. */
+  backend: BackendChoice;
   /** Prints the config. */
   print_config: boolean;
   /** Evaluates one batch of each task only. */
@@ -145,7 +168,8 @@ const datasets = z.record(
   z.union([
     text,
     z.looseObject({
-      path: text,
+      path: text.optional(),
+      _args_: z.array(text).optional(),
       name: text.nullish(),
       split: text.nullish(),
     }),
@@ -153,7 +177,7 @@ const datasets = z.record(
 );
 
 /** Schema of a model pool; `_target_` must be a class name by now. */
-export const modelPoolSchema: z.ZodType<ModelPoolConfig> = z.strictObject({
+const modelPoolSchema: z.ZodType<ModelPoolConfig> = z.strictObject({
   _target_: z.enum(MODEL_POOL_TARGETS).default(
     "ConvNextForImageClassificationPool",
   ),
@@ -166,7 +190,7 @@ export const modelPoolSchema: z.ZodType<ModelPoolConfig> = z.strictObject({
 }).transform(withoutHousekeeping);
 
 /** Schema of a task pool; `_target_` must be a class name by now. */
-export const taskPoolSchema: z.ZodType<TaskPoolConfig> = z.strictObject({
+const taskPoolSchema: z.ZodType<TaskPoolConfig> = z.strictObject({
   _target_: z.enum(TASK_POOL_TARGETS).default("ImageClassificationTaskPool"),
   ...housekeeping,
   model_save_path: z.unknown().optional(),
@@ -198,18 +222,8 @@ const method = z.strictObject({
   parameters: z.record(z.string(), z.unknown()),
 });
 
-/** Which TensorFlow.js backend computes. */
-export const backendSchema: z.ZodType<BackendChoice> = z.enum([
-  "auto",
-  "cuda",
-  "tensorflow",
-  "webgpu",
-  "wasm",
-  "cpu",
-]);
-
 /** Schema of a run. */
-export const runConfigSchema: z.ZodType<RunConfig> = z.strictObject({
+export const runConfigSchema: Schema<RunConfig> = z.strictObject({
   method,
   modelpool: modelPoolSchema,
   taskpool: taskPoolSchema.nullish(),
@@ -217,11 +231,21 @@ export const runConfigSchema: z.ZodType<RunConfig> = z.strictObject({
   merged_model_save_kwargs: z.record(z.string(), z.unknown()).nullish(),
   report_save_path: text.nullish(),
   dtype: z.enum(["float32", "float16", "bfloat16"]).nullish(),
-  backend: backendSchema.default("auto"),
+  backend: z.enum(BACKEND_CHOICES).default("auto"),
   chunk_size: z.int().min(1).nullish(),
   allow_nonfinite: z.boolean().default(false),
   seed: z.int().nullish(),
   dry_run: z.boolean().default(false),
+  print_config: z.boolean().default(false),
+  fast_dev_run: z.boolean().default(false),
+});
+
+/** Schema of an evaluation. */
+export const evaluateConfigSchema: Schema<EvaluateConfig> = z.strictObject({
+  model: text,
+  taskpool: taskPoolSchema,
+  report_save_path: text.nullish(),
+  backend: z.enum(BACKEND_CHOICES).default("auto"),
   print_config: z.boolean().default(false),
   fast_dev_run: z.boolean().default(false),
 });

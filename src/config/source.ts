@@ -76,7 +76,7 @@ export async function findChoice(
   throw new ConfigError(
     `${group}: there is no ${option}, expected ${kinds}${
       suggestion === undefined
-        ? presets.length === 0 ? "" : `; presets are ${presets.join(", ")}`
+        ? "; `fusion list` prints the presets"
         : `, did you mean ${suggestion}?`
     }`,
   );

@@ -65,7 +65,9 @@ function unknownTarget(
   return new ConfigError(
     `${where} is ${target}, which this module does not have, ${
       suggestion === undefined
-        ? `expected ${classes.join(" or ")}`
+        ? classes.length > 4
+          ? "expected a method that `fusion list` prints"
+          : `expected ${classes.join(" or ")}`
         : `did you mean ${suggestion}?`
     }`,
   );

@@ -6,6 +6,22 @@ import { formatValue } from "./value.ts";
 /** Names the file that a key came from, or is that name. */
 export type Where = string | ((path: string) => string);
 
+/** What this room asks of a schema: every schema of zod has it. */
+export interface Schema<Output> {
+  /** Validates a value without throwing. */
+  safeParse(value: unknown): SchemaResult<Output>;
+}
+
+/** The result of {@linkcode Schema.safeParse}. */
+export interface SchemaResult<Output> {
+  /** Whether the value fits. */
+  success: boolean;
+  /** The value, with defaults filled in. */
+  data?: Output | undefined;
+  /** What is wrong. */
+  error?: unknown;
+}
+
 /** Keys of FusionBench's YAML that change nothing here. */
 const HOUSEKEEPING = new Set([
   "_target_",
@@ -33,11 +49,11 @@ const HOUSEKEEPING = new Set([
  * @throws {ConfigError} One line with file, key, what was found and expected.
  */
 export function validateParameters<Parameters>(
-  schema: z.ZodType<Parameters>,
+  schema: Schema<Parameters>,
   values: Readonly<Record<string, unknown>>,
   where: Where,
 ): Parameters {
-  const known = new Set(keysAt(schema, []));
+  const known = new Set(keysOf(schema, []));
   const own = Object.fromEntries(
     Object.entries(values).filter(([key]) =>
       known.has(key) || !HOUSEKEEPING.has(key)
@@ -56,14 +72,15 @@ export function validateParameters<Parameters>(
  * @throws {ConfigError} One line for the first thing that is wrong.
  */
 export function validate<Output>(
-  schema: z.ZodType<Output>,
+  schema: Schema<Output>,
   value: unknown,
   where: Where,
   prefix: string = "",
 ): Output {
   const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const issue = clearest(result.error.issues[0]!);
+  if (result.success) return result.data!;
+  const { issues } = result.error as z.ZodError;
+  const issue = clearest(mostHelpful(issues));
   const path = issue.path.map(String);
   const full = (parts: readonly string[]): string =>
     [prefix, ...parts].filter(Boolean).join(".");
@@ -71,7 +88,7 @@ export function validate<Output>(
     typeof where === "string" ? where : where(key);
   if (issue.code === "unrecognized_keys") {
     const key = issue.keys[0]!;
-    const known = keysAt(schema, path);
+    const known = keysOf(schema, path).filter((name) => !name.startsWith("_"));
     const found = nearest(key, known);
     const at = full([...path, key]);
     throw new ConfigError(
@@ -96,6 +113,11 @@ export function validate<Output>(
 
 type Issue = z.core.$ZodIssue;
 
+/** A mistyped key explains why the right one is missing. */
+function mostHelpful(issues: readonly Issue[]): Issue {
+  return issues.find(({ code }) => code === "unrecognized_keys") ?? issues[0]!;
+}
+
 /** Of a union's issues, those of the alternative that was most likely meant. */
 function clearest(issue: Issue): Issue {
   if (issue.code !== "invalid_union") return issue;
@@ -103,7 +125,7 @@ function clearest(issue: Issue): Issue {
     first && !(first.path.length === 0 &&
       (first.code === "invalid_type" || first.code === "invalid_value"))
   );
-  const inner = meant.length === 1 ? meant[0]?.[0] : undefined;
+  const inner = meant.length === 1 ? mostHelpful(meant[0]!) : undefined;
   return inner === undefined
     ? issue
     : clearest({ ...inner, path: [...issue.path, ...inner.path] } as Issue);
@@ -174,6 +196,10 @@ interface Definition {
   innerType?: z.ZodType;
   in?: z.ZodType;
   options?: z.ZodType[];
+}
+
+function keysOf(schema: Schema<unknown>, path: string[]): string[] {
+  return keysAt(schema as z.ZodType, path);
 }
 
 /** The keys that a schema knows at a path. */
