@@ -1,4 +1,5 @@
 import { basename } from "@std/path";
+import { stringify } from "@std/yaml";
 import {
   composeRunConfig,
   createMethod,
@@ -6,9 +7,8 @@ import {
   createTaskPool,
   type RunConfig,
 } from "../config/mod.ts";
+import { loadMultiTaskModel, type MultiTaskModel } from "../convnext/mod.ts";
 import { ModelPoolError } from "../fusion_error.ts";
-import type { MultiTaskModel } from "../convnext/mod.ts";
-import { loadMultiTaskModel } from "../convnext/mod.ts";
 import type { BoundMethod, MergeOptions } from "../merge/mod.ts";
 import {
   type ConvNextForImageClassificationPool,
@@ -16,8 +16,12 @@ import {
   mergeToFolder,
   writeModelCard,
 } from "../modelpool/mod.ts";
-import { progressBar } from "../report/mod.ts";
-import { stringify } from "@std/yaml";
+import {
+  type EvaluationReport,
+  type ModelCard,
+  progressBar,
+} from "../report/mod.ts";
+import type { ImageClassificationTaskPool } from "../taskpool/mod.ts";
 import { evaluateWithProgress, tellReport } from "./evaluate_model.ts";
 import { rejectPositional } from "./reject_positional.ts";
 import { startBackend } from "./start_backend.ts";
@@ -51,29 +55,28 @@ export async function run(
 
   await startBackend(config.backend);
   const path = config.merged_model_save_path;
-  const model = path
-    ? await mergeAndLoad(pool, method, path, config, taskPool !== undefined)
-    : await mergeModels(pool, method, mergeOptions(config));
-  if (path) console.error(`merged model: ${path}`);
-  if (!taskPool || !model) return;
-  const report = await evaluateWithProgress(taskPool, model, {
-    name: basename(method.name),
-    fastDevRun: config.fast_dev_run,
-  });
-  await tellReport(report, config.report_save_path, json);
-  if (path) await writeModelCard(path, { report });
+  if (!path) {
+    const model = await mergeModels(pool, method, mergeOptions(config));
+    if (taskPool) await evaluateMerged(taskPool, model, method, config, json);
+    return;
+  }
+  const card = await mergeWithProgress(pool, method, path, config);
+  console.error(`merged model: ${path}`);
+  if (!taskPool) return;
+  const model = await loadMultiTaskModel(path);
+  const report = await evaluateMerged(taskPool, model, method, config, json);
+  await writeModelCard(path, { ...card, report });
 }
 
-async function mergeAndLoad(
+async function mergeWithProgress(
   pool: ConvNextForImageClassificationPool,
   method: BoundMethod,
   path: string,
   config: RunConfig,
-  load: boolean,
-): Promise<MultiTaskModel | undefined> {
+): Promise<ModelCard> {
   const bar = progressBar("Merging");
   try {
-    await mergeToFolder(pool, method, path, {
+    return await mergeToFolder(pool, method, path, {
       ...mergeOptions(config),
       dtype: config.dtype ?? undefined,
       card: { modelpool: config.modelpool },
@@ -82,7 +85,21 @@ async function mergeAndLoad(
   } finally {
     bar.stop();
   }
-  return load ? await loadMultiTaskModel(path) : undefined;
+}
+
+async function evaluateMerged(
+  taskPool: ImageClassificationTaskPool,
+  model: MultiTaskModel,
+  method: BoundMethod,
+  config: RunConfig,
+  json: boolean,
+): Promise<EvaluationReport> {
+  const report = await evaluateWithProgress(taskPool, model, {
+    name: basename(method.name),
+    fastDevRun: config.fast_dev_run,
+  });
+  await tellReport(report, config.report_save_path, json);
+  return report;
 }
 
 function mergeOptions(config: RunConfig): MergeOptions {

@@ -80,6 +80,14 @@ export class ConvNextForImageClassificationPool
     );
   }
 
+  /** A model as the user named it: its path or repository id. */
+  describeModel(name: string): string {
+    const entry = this.entry(name);
+    return entry instanceof tf.LayersModel
+      ? `${name} (loaded)`
+      : describe(entry).config_path;
+  }
+
   /** A model's folder on this machine; undefined for a loaded model. */
   async modelPath(name: string): Promise<string | undefined> {
     const entry = this.entry(name);

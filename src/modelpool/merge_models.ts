@@ -12,7 +12,6 @@ import {
   closePool,
   mergeInMemory,
   type MergeOptions,
-  type MergePool,
   mergePool,
   targetTensors,
 } from "../merge/mod.ts";
@@ -68,6 +67,7 @@ export interface MergeToFolderOptions extends MergeOptions {
  * a whole model in memory.
  *
  * @param path The folder; replaced if it holds a model.
+ * @returns The model card that was written.
  * @throws As `mergePool`; the folder is then as it was.
  */
 export async function mergeToFolder(
@@ -75,10 +75,11 @@ export async function mergeToFolder(
   method: BoundMethod,
   path: string,
   { dtype, card, ...options }: MergeToFolderOptions = {},
-): Promise<void> {
+): Promise<ModelCard> {
   const open = await pool.openMergePool();
   try {
     const shapes = targetTensors(open, FUSION_TARGETS);
+    const fullCard = { ...cardOf(pool, method), ...card };
     await writeModelFolder(path, {
       config: await pool.loadConfig(pool.pretrainedOrFirstName),
       base: baseOf(open),
@@ -92,10 +93,11 @@ export async function mergeToFolder(
       },
       heads: await pool.heads(),
       processor: await loadProcessorIfAny(pool),
-      card: { ...cardOf(open, method), ...card },
+      card: fullCard,
       mergeInfo: () => mergeInfo(pool, method),
       dtype,
     });
+    return fullCard;
   } finally {
     closePool(open);
   }
@@ -114,10 +116,15 @@ async function loadProcessorIfAny(
   }
 }
 
-function cardOf(open: MergePool, method: BoundMethod): ModelCard {
+function cardOf(
+  pool: ConvNextForImageClassificationPool,
+  method: BoundMethod,
+): ModelCard {
   return {
-    ...(open.pretrained ? { baseModel: open.pretrained.source } : {}),
-    models: [...open.models.values()].map(({ source }) => source),
+    ...(pool.hasPretrained
+      ? { baseModel: pool.describeModel("_pretrained_") }
+      : {}),
+    models: pool.modelNames.map((name) => pool.describeModel(name)),
     algorithm: { method: method.name, ...method.parameters },
   };
 }
@@ -126,7 +133,7 @@ function cardOf(open: MergePool, method: BoundMethod): ModelCard {
 async function mergeInfo(
   pool: ConvNextForImageClassificationPool,
   method: BoundMethod,
-): Promise<Record<string, unknown>> {
+): Promise<unknown> {
   const models: Record<string, unknown> = {};
   for (const name of pool.allModelNames) {
     const path = await pool.modelPath(name);

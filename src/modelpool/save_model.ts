@@ -56,7 +56,7 @@ export interface ModelContent {
   /** What the model card tells. */
   card: ModelCard;
   /** Content of `merge.json`, for merged models. */
-  mergeInfo?: () => Promise<Record<string, unknown>>;
+  mergeInfo?: () => Promise<unknown>;
   /** Element type. Default: the base's. */
   dtype?: SaveDType | undefined;
 }
@@ -83,10 +83,7 @@ export async function writeModelFolder(
     }
     await content.processor?.save(folder);
     if (content.mergeInfo) {
-      await writeJson(join(folder, "merge.json"), {
-        ...await content.mergeInfo(),
-        card: content.card,
-      });
+      await writeJson(join(folder, "merge.json"), await content.mergeInfo());
     }
     await Deno.writeTextFile(
       join(folder, "README.md"),
@@ -162,20 +159,14 @@ function classifierOf({ stateDict }: Head): StateDict {
   };
 }
 
-/**
- * Writes the model card of a merged model's folder again, with more to tell
- * than when it was merged, such as results.
- */
+/** Writes the model card of a saved model again, with more to tell. */
 export async function writeModelCard(
   folder: string,
-  more: Partial<ModelCard>,
+  card: ModelCard,
 ): Promise<void> {
-  const info = JSON.parse(
-    await Deno.readTextFile(join(folder, "merge.json")),
-  ) as { card: ModelCard };
   const path = join(folder, "README.md");
   const temporary = `${path}.partial`;
-  await Deno.writeTextFile(temporary, modelCard({ ...info.card, ...more }));
+  await Deno.writeTextFile(temporary, modelCard(card));
   await Deno.rename(temporary, path);
 }
 
