@@ -29,3 +29,24 @@ export function checkRange(
 export function noSuchTensor(source: string, name: string): CheckpointError {
   return new CheckpointError(`${source} has no tensor ${JSON.stringify(name)}`);
 }
+
+/**
+ * The first `count` elements of an array that a tensor's elements go to.
+ *
+ * @throws {CheckpointError} If it has fewer.
+ */
+export function targetOf(
+  source: string,
+  name: string,
+  count: number,
+  target: Float32Array,
+): Float32Array {
+  if (target.length < count) {
+    throw new CheckpointError(
+      `${source}: ${count} elements of tensor ${
+        JSON.stringify(name)
+      } do not fit into an array of ${target.length}`,
+    );
+  }
+  return target.subarray(0, count);
+}

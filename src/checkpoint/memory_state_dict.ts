@@ -1,5 +1,5 @@
 import { CheckpointError } from "../fusion_error.ts";
-import { checkRange, noSuchTensor } from "./element_range.ts";
+import { checkRange, noSuchTensor, targetOf } from "./element_range.ts";
 import {
   type DType,
   elementCount,
@@ -72,7 +72,8 @@ export function memoryStateDict(
       end: number,
       target: Float32Array,
     ): Promise<void> {
-      target.set(view(name, begin, end));
+      const values = view(name, begin, end);
+      targetOf(source, name, values.length, target).set(values);
     },
     close(): void {},
   };

@@ -1,6 +1,6 @@
 import { CheckpointError } from "../fusion_error.ts";
 import { BinaryFile } from "./binary_file.ts";
-import { checkRange, noSuchTensor } from "./element_range.ts";
+import { checkRange, noSuchTensor, targetOf } from "./element_range.ts";
 import { bytesOf, decodeElements, DTYPE_BYTES } from "./element_type.ts";
 import { reasonOf } from "./reason.ts";
 import {
@@ -74,14 +74,7 @@ export class SafetensorsFile implements StateDict {
     const { dtype, shape, position } = this.#entry(name);
     checkRange(this.source, name, shape, begin, end);
     const count = end - begin;
-    if (target.length < count) {
-      throw new CheckpointError(
-        `${this.source}: ${count} elements of tensor ${
-          JSON.stringify(name)
-        } do not fit into an array of ${target.length}`,
-      );
-    }
-    const values = target.subarray(0, count);
+    const values = targetOf(this.source, name, count, target);
     const elementBytes = DTYPE_BYTES[dtype];
     const from = position + begin * elementBytes;
     // float32 needs no conversion: the file is read straight into the array.

@@ -1,0 +1,145 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { join } from "@std/path";
+import { cleanUpTemporaries, replaceFolder } from "../../src/checkpoint/mod.ts";
+import { CheckpointError } from "../../src/fusion_error.ts";
+import { inTemporaryFolder, listNames } from "./temporary_folder.ts";
+
+/** A process id that Linux, macOS and Windows never give. */
+const DEAD = 2 ** 30 + 1;
+
+const writes = (name: string) => async (folder: string): Promise<void> => {
+  await Deno.mkdir(join(folder, "heads"));
+  await Deno.writeTextFile(join(folder, "heads", "h"), name);
+  await Deno.writeTextFile(join(folder, "config.json"), name);
+};
+const content = (folder: string): string =>
+  Deno.readTextFileSync(join(folder, "config.json"));
+
+Deno.test("replaceFolder() makes a folder, then replaces it", async () => {
+  await inTemporaryFolder(async (parent) => {
+    const target = join(parent, "deep", "model");
+    await replaceFolder(target, writes("first"));
+    assertEquals(content(target), "first");
+    await Deno.writeTextFile(join(target, "left over"), "");
+    await replaceFolder(target, async (temporary) => {
+      assertEquals(content(target), "first", "the old one stays meanwhile");
+      await writes("second")(temporary);
+    });
+    assertEquals(content(target), "second");
+    assertEquals(listNames(target), ["config.json", "heads"]);
+    assertEquals(listNames(join(parent, "deep")), ["model"]);
+  });
+});
+
+Deno.test("replaceFolder() leaves all as it was when writing fails", async () => {
+  await inTemporaryFolder(async (parent) => {
+    const target = join(parent, "model");
+    const fails = (error: Error) => async (folder: string): Promise<void> => {
+      await writes("half")(folder);
+      throw error;
+    };
+    const failure = new TypeError("a mistake");
+    const thrown = await assertRejects(() =>
+      replaceFolder(target, fails(failure))
+    );
+    assertEquals(thrown, failure);
+    assertEquals(listNames(parent), []);
+    await replaceFolder(target, writes("first"));
+    const full = Object.assign(new Error("ENOSPC: x"), { code: "ENOSPC" });
+    const error = await assertRejects(
+      () => replaceFolder(target, fails(full)),
+      CheckpointError,
+    );
+    assertEquals(
+      error.message,
+      `cannot write ${target}: no space left on the device`,
+    );
+    assertEquals(content(target), "first");
+    assertEquals(listNames(parent), ["model"]);
+  });
+});
+
+Deno.test("replaceFolder() replaces only models and empty folders", async () => {
+  await inTemporaryFolder(async (parent) => {
+    const refuses = async (target: string, found: string): Promise<void> => {
+      let began = false;
+      const error = await assertRejects(
+        () =>
+          replaceFolder(target, () => {
+            began = true;
+            return Promise.resolve();
+          }),
+        CheckpointError,
+        found,
+      );
+      assert(error.message.startsWith(target));
+      assert(!began, "nothing should be computed in vain");
+    };
+    const file = join(parent, "file");
+    await Deno.writeTextFile(file, "");
+    await refuses(file, "exists and is not a folder");
+    const other = join(parent, "other");
+    await Deno.mkdir(other);
+    await replaceFolder(other, writes("into an empty one"));
+    await Deno.remove(join(other, "config.json"));
+    await refuses(other, "with other files and neither config.json nor");
+    await Deno.writeTextFile(join(other, "merge.json"), "{}");
+    await Deno.mkdir(join(other, ".git"));
+    await refuses(other, "is a git repository");
+    await refuses(Deno.cwd(), "is or holds the current folder");
+    const below = join(file, "model");
+    await assertRejects(
+      () => replaceFolder(below, writes("x")),
+      CheckpointError,
+      `cannot write ${below}: part of the path is not a folder`,
+    );
+  });
+});
+
+Deno.test("replaceFolder() goes through a link to the folder itself", async () => {
+  await inTemporaryFolder(async (parent) => {
+    const target = join(parent, "model");
+    await replaceFolder(target, writes("first"));
+    const link = join(parent, "link");
+    await Deno.symlink(target, link);
+    await replaceFolder(link, writes("second"));
+    assertEquals(content(target), "second");
+    assert(Deno.lstatSync(link).isSymlink);
+  });
+});
+
+Deno.test("replaceFolder() puts right what a killed process left", async () => {
+  await inTemporaryFolder(async (parent) => {
+    const target = join(parent, "model");
+    const dead = join(parent, `.model.${DEAD}-01234567.partial`);
+    const old = join(parent, `.model.${DEAD}-01234567.old`);
+    const alive = `.model.${Deno.pid}-01234567.partial`;
+    const alike = `.models.${DEAD}-01234567.partial`;
+    await Deno.mkdir(dead);
+    await Deno.mkdir(join(parent, alive));
+    await Deno.mkdir(join(parent, alike));
+    // Killed between its two renames, with nothing under the folder's name.
+    await Deno.mkdir(old);
+    await writes("before")(old);
+    await replaceFolder(target, async (temporary) => {
+      assertEquals(content(target), "before");
+      await writes("after")(temporary);
+    });
+    assertEquals(content(target), "after");
+    assertEquals(listNames(parent), [alive, alike, "model"].sort());
+  });
+});
+
+Deno.test("cleanUpTemporaries() removes a folder half written", async () => {
+  await inTemporaryFolder(async (parent) => {
+    const target = join(parent, "model");
+    await assertRejects(() =>
+      replaceFolder(target, async (temporary) => {
+        await writes("half")(temporary);
+        assertEquals(listNames(parent).length, 1);
+        cleanUpTemporaries();
+        assertEquals(listNames(parent), []);
+      }), CheckpointError);
+    assertEquals(listNames(parent), []);
+  });
+});

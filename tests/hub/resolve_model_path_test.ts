@@ -1,0 +1,187 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { join } from "@std/path";
+import { hubCacheFolder, resolveModelPath } from "../../src/hub/mod.ts";
+import { CheckpointError } from "../../src/fusion_error.ts";
+
+const COMMIT = "0123456789abcdef0123456789abcdef01234567";
+const OTHER = "fedcba9876543210fedcba9876543210fedcba98";
+
+/** A cache with one model of two revisions, an old model and a data set. */
+async function withCache(
+  test: (cacheFolder: string) => Promise<void>,
+): Promise<void> {
+  const cache = await Deno.makeTempDir();
+  const add = async (
+    repository: string,
+    commit: string,
+    reference: string,
+  ): Promise<void> => {
+    const folder = join(cache, repository);
+    const referenceFile = join(folder, "refs", reference);
+    await Deno.mkdir(join(folder, "snapshots", commit), { recursive: true });
+    await Deno.mkdir(join(referenceFile, ".."), { recursive: true });
+    await Deno.writeTextFile(referenceFile, commit);
+    await Deno.writeTextFile(
+      join(folder, "snapshots", commit, "config.json"),
+      "{}",
+    );
+  };
+  try {
+    await add("models--facebook--convnext-base-224", COMMIT, "main");
+    await add("models--facebook--convnext-base-224", OTHER, "refs/pr/1");
+    await add("models--gpt2", COMMIT, "main");
+    await add("datasets--tanganke--emnist", OTHER, "main");
+    await test(cache);
+  } finally {
+    await Deno.remove(cache, { recursive: true });
+  }
+}
+
+Deno.test("resolveModelPath() finds snapshots in the cache", async () => {
+  await withCache(async (cacheFolder) => {
+    const id = "facebook/convnext-base-224";
+    const model = join(cacheFolder, "models--facebook--convnext-base-224");
+    const main = join(model, "snapshots", COMMIT);
+    const other = join(model, "snapshots", OTHER);
+    const find = (text: string): Promise<string> =>
+      resolveModelPath(text, { cacheFolder });
+    assertEquals(await find(id), main);
+    assertEquals(await find(`${id}@main`), main);
+    assertEquals(await find(`${id}@refs/pr/1`), other);
+    assertEquals(await find(`${id}@${OTHER}`), other);
+    assertEquals(
+      await find("gpt2"),
+      join(cacheFolder, "models--gpt2", "snapshots", COMMIT),
+    );
+    assertEquals(
+      await resolveModelPath("tanganke/emnist", {
+        cacheFolder,
+        repoType: "dataset",
+      }),
+      join(cacheFolder, "datasets--tanganke--emnist", "snapshots", OTHER),
+    );
+    assertEquals(
+      await resolveModelPath(id, { cacheFolder, filename: "config.json" }),
+      join(main, "config.json"),
+    );
+    await assertRejects(
+      () => resolveModelPath(id, { cacheFolder, filename: "x.json" }),
+      CheckpointError,
+      `${main} has no file x.json`,
+    );
+    await assertRejects(
+      () => resolveModelPath(id, { cacheFolder, filename: "../x" }),
+      CheckpointError,
+      "leads out of",
+    );
+  });
+});
+
+Deno.test("resolveModelPath() takes a folder or file as it is", async () => {
+  assertEquals(await resolveModelPath("tests/hub"), "tests/hub");
+  assertEquals(await resolveModelPath("."), ".");
+  const file = "tests/data/micro_pool/alpha/model.safetensors";
+  assertEquals(await resolveModelPath(file), file);
+});
+
+Deno.test("resolveModelPath() says where it looked and what to do", async () => {
+  await withCache(async (cacheFolder) => {
+    const message = async (
+      text: string,
+      repoType: "model" | "dataset" = "model",
+    ): Promise<string> =>
+      (await assertRejects(
+        () => resolveModelPath(text, { cacheFolder, repoType }),
+        CheckpointError,
+      )).message;
+    assertEquals(
+      await message("no/body"),
+      `no/body is not a folder, and not in the Hugging Face cache (looked for ${
+        join(cacheFolder, "models--no--body", "snapshots", "main")
+      }): correct the path, or fetch it with \`huggingface-cli download no/body\``,
+    );
+    assert(
+      (await message("gpt2@v2", "dataset")).endsWith(
+        "`huggingface-cli download gpt2 --repo-type dataset --revision v2`",
+      ),
+    );
+  });
+});
+
+Deno.test("resolveModelPath() lets no id leave the cache", async () => {
+  await withCache(async (cacheFolder) => {
+    for (
+      const id of [
+        "",
+        "../no",
+        "a/..",
+        "a..b/c",
+        "a--b/c",
+        "a/b/c",
+        "/no/such",
+        "a\\b",
+        "-a/b",
+        ".a/b",
+        "a/b.",
+        "a/b@",
+        "a/b@../../../models--gpt2",
+        "a/b@..",
+        "a/b@/etc",
+        "a/b@x/../y",
+        "a b/c",
+        "a\0/b",
+        `a/${"b".repeat(95)}`,
+      ]
+    ) {
+      await assertRejects(
+        () => resolveModelPath(id, { cacheFolder }),
+        CheckpointError,
+        `${JSON.stringify(id)} does not exist, expected a model's folder or`,
+      );
+    }
+  });
+});
+
+Deno.test("a reference that holds a path is not followed", async () => {
+  await withCache(async (cacheFolder) => {
+    await Deno.writeTextFile(
+      join(cacheFolder, "models--gpt2", "refs", "main"),
+      "../refs",
+    );
+    await assertRejects(
+      () => resolveModelPath("gpt2", { cacheFolder }),
+      CheckpointError,
+      join("snapshots", "main"),
+    );
+  });
+});
+
+Deno.test("hubCacheFolder() reads the variables of huggingface_hub", () => {
+  const variables = [
+    "HF_HUB_CACHE",
+    "HUGGINGFACE_HUB_CACHE",
+    "HF_HOME",
+    "XDG_CACHE_HOME",
+    "HOME",
+  ] as const;
+  const before = variables.map((name) => Deno.env.get(name));
+  try {
+    for (const name of variables) Deno.env.delete(name);
+    Deno.env.set("HOME", "/home/me");
+    assertEquals(hubCacheFolder(), "/home/me/.cache/huggingface/hub");
+    Deno.env.set("XDG_CACHE_HOME", "/caches");
+    assertEquals(hubCacheFolder(), "/caches/huggingface/hub");
+    Deno.env.set("HF_HOME", "~/hf");
+    assertEquals(hubCacheFolder(), "/home/me/hf/hub");
+    Deno.env.set("HF_HUB_CACHE", "/hub");
+    assertEquals(hubCacheFolder(), "/hub");
+    Deno.env.set("HF_HUB_CACHE", "");
+    assertEquals(hubCacheFolder(), "/home/me/hf/hub");
+  } finally {
+    for (const [i, name] of variables.entries()) {
+      const value = before[i];
+      if (value === undefined) Deno.env.delete(name);
+      else Deno.env.set(name, value);
+    }
+  }
+});
