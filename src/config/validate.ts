@@ -138,11 +138,13 @@ function expectation(issue: Issue): string {
     case "invalid_value":
       return oneOf(issue.values.map(String));
     case "too_small":
-      return `${issue.origin === "number" ? "a number" : "a size"} ${
-        issue.inclusive ? "of at least" : "above"
-      } ${issue.minimum}`;
+      return issue.origin === "string" && Number(issue.minimum) === 1
+        ? "text that is not empty"
+        : `${sized(issue.origin)} ${
+          issue.inclusive ? "of at least" : "above"
+        } ${issue.minimum}`;
     case "too_big":
-      return `${issue.origin === "number" ? "a number" : "a size"} ${
+      return `${sized(issue.origin)} ${
         issue.inclusive ? "of at most" : "below"
       } ${issue.maximum}`;
     case "invalid_union":
@@ -155,6 +157,11 @@ function expectation(issue: Issue): string {
     default:
       return issue.message.replace(/^Invalid input: expected /, "");
   }
+}
+
+function sized(origin: string): string {
+  if (origin === "number" || origin === "int") return "a number";
+  return origin === "string" ? "text with a length" : "a list with a length";
 }
 
 function typeName(expected: string): string {

@@ -1,0 +1,95 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { join } from "@std/path";
+import { ConfigError } from "../../src/fusion_error.ts";
+import {
+  composeRunConfig,
+  poolFromFolder,
+  tasksFromFolder,
+} from "../../src/config/mod.ts";
+
+async function withFiles(
+  files: string[],
+  test: (folder: string) => Promise<void>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    for (const file of files) {
+      await Deno.mkdir(join(folder, file, ".."), { recursive: true });
+      await Deno.writeTextFile(join(folder, file), "{}");
+    }
+    await test(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("poolFromFolder: code point order, pretrained is the ancestor", () =>
+  withFiles(
+    [
+      "b/config.json",
+      "Z/config.json",
+      "a/config.json",
+      "pretrained/config.json",
+      "notes/x",
+      "y.txt",
+    ],
+    async (folder) => {
+      const { models } = await poolFromFolder(folder);
+      assertEquals(Object.entries(models!), [
+        ["_pretrained_", join(folder, "pretrained")],
+        ["Z", join(folder, "Z")],
+        ["a", join(folder, "a")],
+        ["b", join(folder, "b")],
+      ]);
+      const { config } = await composeRunConfig([
+        "method=simple_average",
+        `modelpool=${folder}/`,
+        "~modelpool.models.Z",
+      ]);
+      assertEquals(Object.keys(config.modelpool.models), [
+        "_pretrained_",
+        "a",
+        "b",
+      ]);
+    },
+  ));
+
+Deno.test("poolFromFolder: no model, two ancestors, a model itself", async () => {
+  await withFiles(["a/model.safetensors"], async (folder) => {
+    await assertRejects(
+      () => poolFromFolder(folder),
+      ConfigError,
+      "holds no model folder: expected <task>/config.json",
+    );
+  });
+  await withFiles(["config.json"], async (folder) => {
+    await assertRejects(
+      () => poolFromFolder(folder),
+      ConfigError,
+      "is itself a model",
+    );
+  });
+  await withFiles(
+    ["pretrained/config.json", "_pretrained_/config.json"],
+    async (folder) => {
+      await assertRejects(() => poolFromFolder(folder), ConfigError, "both");
+    },
+  );
+});
+
+Deno.test("tasksFromFolder: every <task>/test", async () => {
+  await withFiles(["m/test/x", "a/test/x", "n/train/x"], async (folder) => {
+    const { test_datasets } = await tasksFromFolder(folder);
+    assertEquals(Object.entries(test_datasets!), [
+      ["a", join(folder, "a", "test")],
+      ["m", join(folder, "m", "test")],
+    ]);
+  });
+  await withFiles(["m/train/x"], async (folder) => {
+    await assertRejects(
+      () => tasksFromFolder(folder),
+      ConfigError,
+      "<task>/test/",
+    );
+  });
+});
