@@ -1,5 +1,6 @@
 import { join } from "@std/path";
 import * as z from "zod";
+import { useBackend } from "../backend/mod.ts";
 import { replaceFolder } from "../checkpoint/mod.ts";
 import { BACKEND_CHOICES, composeConfig } from "../config/mod.ts";
 import {
@@ -13,7 +14,7 @@ import { CheckpointError } from "../fusion_error.ts";
 import { resolveModelPath } from "../hub/mod.ts";
 import { type SaveDType, saveModel } from "../modelpool/mod.ts";
 import { rejectPositional } from "./reject_positional.ts";
-import { startBackend } from "./start_backend.ts";
+import { tellBackend } from "./tell_backend.ts";
 
 const schema = z.strictObject({
   input: z.string(),
@@ -33,7 +34,7 @@ export async function convert(words: string[]): Promise<void> {
       `${input}: no config.json (Hugging Face) and no model.json (TensorFlow.js), expected one of them`,
     );
   }
-  await startBackend(config.backend);
+  const backend = await useBackend(config.backend);
   const processor = await exists(join(input, "preprocessor_config.json"))
     ? await AutoImageProcessor.fromPretrained(input)
     : undefined;
@@ -51,6 +52,7 @@ export async function convert(words: string[]): Promise<void> {
       await processor?.save(folder);
     });
   }
+  tellBackend(backend);
   console.log(config.output);
 }
 

@@ -1,11 +1,12 @@
 import { basename, resolve } from "@std/path";
+import { useBackend } from "../backend/mod.ts";
 import { composeEvaluateConfig, createTaskPool } from "../config/mod.ts";
 import { AutoImageProcessor, loadMultiTaskModel } from "../convnext/mod.ts";
 import { ConfigError } from "../fusion_error.ts";
 import { resolveModelPath } from "../hub/mod.ts";
 import { evaluateWithProgress, tellReport } from "./evaluate_model.ts";
 import { rejectPositional } from "./reject_positional.ts";
-import { startBackend } from "./start_backend.ts";
+import { tellBackend } from "./tell_backend.ts";
 
 /** `fusion evaluate model=DIR taskpool=TASKS [report_save_path=FILE]` */
 export async function evaluate(
@@ -24,11 +25,12 @@ export async function evaluate(
       "taskpool: DummyTaskPool evaluates nothing, expected one with tasks",
     );
   }
-  await startBackend(config.backend);
+  const backend = await useBackend(config.backend);
   const model = await loadMultiTaskModel(folder);
   const report = await evaluateWithProgress(taskPool, model, {
     name: basename(resolve(folder)),
     fastDevRun: config.fast_dev_run,
   });
+  tellBackend(backend);
   await tellReport(report, config.report_save_path, json);
 }

@@ -1,5 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
 import * as z from "zod";
+import { useBackend } from "../backend/mod.ts";
 import { BACKEND_CHOICES, composeConfig } from "../config/mod.ts";
 import {
   AutoImageProcessor,
@@ -12,7 +13,7 @@ import { decodeImage } from "../dataset/mod.ts";
 import { ConfigError, ModelPoolError } from "../fusion_error.ts";
 import { resolveModelPath } from "../hub/mod.ts";
 import { markdownTable } from "../report/mod.ts";
-import { startBackend } from "./start_backend.ts";
+import { tellBackend } from "./tell_backend.ts";
 
 /** A class and how likely it is. */
 interface Prediction {
@@ -36,7 +37,7 @@ export async function predict(
   if (positional.length === 0) {
     throw new ConfigError("no image given, expected one or more paths");
   }
-  await startBackend(config.backend);
+  const backend = await useBackend(config.backend);
   const folder = await resolveModelPath(config.model);
   const multiTask = await loadMultiTaskModel(folder);
   const processor = await AutoImageProcessor.fromPretrained(folder);
@@ -55,6 +56,7 @@ export async function predict(
       predictions: topK(labels, scores, config.top_k),
     });
   }
+  tellBackend(backend);
   if (json) {
     console.log(JSON.stringify(results, null, 2));
     return;

@@ -1,5 +1,6 @@
 import { basename } from "@std/path";
 import { stringify } from "@std/yaml";
+import { useBackend } from "../backend/mod.ts";
 import {
   composeRunConfig,
   createMethod,
@@ -24,7 +25,7 @@ import {
 import type { ImageClassificationTaskPool } from "../taskpool/mod.ts";
 import { evaluateWithProgress, tellReport } from "./evaluate_model.ts";
 import { rejectPositional } from "./reject_positional.ts";
-import { startBackend } from "./start_backend.ts";
+import { tellBackend } from "./tell_backend.ts";
 
 /** `fusion method=METHOD modelpool=POOL [taskpool=TASKS] [key=value …]` */
 export async function run(
@@ -53,14 +54,16 @@ export async function run(
   }
   if (config.dry_run) return;
 
-  await startBackend(config.backend);
+  const backend = await useBackend(config.backend);
   const path = config.merged_model_save_path;
   if (!path) {
     const model = await mergeModels(pool, method, mergeOptions(config));
+    tellBackend(backend);
     if (taskPool) await evaluateMerged(taskPool, model, method, config, json);
     return;
   }
   const card = await mergeWithProgress(pool, method, path, config);
+  tellBackend(backend);
   console.error(`merged model: ${path}`);
   if (!taskPool) return;
   const model = await loadMultiTaskModel(path);

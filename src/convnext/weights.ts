@@ -45,14 +45,15 @@ function weightsOfLayer(prefix: string, layer: tf.layers.Layer): NamedWeight[] {
   );
 }
 
-/** Every weight of a classifier, by its Hugging Face name. */
+/** Every weight of a classifier, in the order in which transformers saves. */
 function weightsOf(model: tf.LayersModel): NamedWeight[] {
-  return [
+  const weights = [
     ...backboneOf(model).layers.flatMap((layer) =>
       weightsOfLayer(`convnext.${layer.name}`, layer)
     ),
     ...weightsOfLayer("classifier", model.getLayer("classifier")),
   ];
+  return weights.sort((a, b) => a.name < b.name ? -1 : 1);
 }
 
 /** Names and shapes, in Hugging Face's layout, of a classifier's weights. */

@@ -3,8 +3,8 @@ import {
   type AutoImageProcessor,
   configOf,
   countParameters,
+  labelsOf,
   MultiTaskModel,
-  numLabels,
 } from "../convnext/mod.ts";
 import {
   batches,
@@ -121,11 +121,17 @@ export class ImageClassificationTaskPool {
     const dataset = await this.loadTestDataset(task);
     const { processor, dataloader_kwargs } = this.#options;
     const batchSize = dataloader_kwargs?.batch_size ?? 32;
-    const classes = numLabels(configOf(model));
+    const labelNames = labelsOf(configOf(model));
+    const classes = labelNames.length;
+    const headLabels = headLabelsOf(dataset, labelNames, task);
     let correct = 0;
     let loss = 0;
     let seen = 0;
-    for await (const { images, labels } of batches(dataset, batchSize)) {
+    for await (const batch of batches(dataset, batchSize)) {
+      const { images } = batch;
+      const labels = headLabels
+        ? batch.labels.map((label) => headLabels[label]!)
+        : batch.labels;
       checkLabels(labels, classes, task, dataset, seen);
       const pixelValues = processor.toTensor(images);
       const logits = tf.tidy(() => model.apply(pixelValues) as tf.Tensor2D);
@@ -162,6 +168,29 @@ function score(
     correct: largest === label,
     loss: Math.log(sum) + max - logits[label]!,
   };
+}
+
+/**
+ * The head's class for each class of a data set that names its own (folders
+ * are sorted by name, a head's classes are in training's order). A data set
+ * with quite other names is taken to be in the head's order.
+ */
+function headLabelsOf(
+  { name, classNames }: ImageClassificationDataset,
+  labelNames: readonly string[],
+  task: string,
+): number[] | undefined {
+  const labels = classNames?.map((className) => labelNames.indexOf(className));
+  if (!labels?.some((label) => label >= 0)) return undefined;
+  const unknown = labels.indexOf(-1);
+  if (unknown === -1) return labels;
+  throw new DatasetError(
+    `${name}: class ${
+      classNames![unknown]
+    } is not one of the head of task ${task}, which has ${
+      labelNames.join(", ")
+    }`,
+  );
 }
 
 function checkLabels(
