@@ -63,7 +63,11 @@ async function replace(
     swap(temporary, place);
   } catch (error) {
     await removeIfThere(temporary);
-    throw error;
+    // The reader of the message knows the folder by the name it was to have.
+    if (!(error instanceof CheckpointError)) throw error;
+    throw new CheckpointError(error.message.replaceAll(temporary, target), {
+      cause: error,
+    });
   } finally {
     releaseTemporary(temporary);
   }

@@ -12,6 +12,9 @@ import {
 } from "./safetensors_header.ts";
 import { elementCount, type StateDict, type TensorInfo } from "./state_dict.ts";
 
+/** Elements converted at a time: stored ones never take much memory besides. */
+const BLOCK = 1 << 18;
+
 /** A `.safetensors` file, open for reading. */
 export class SafetensorsFile implements StateDict {
   /** Tensor names, in the order of their bytes. */
@@ -79,9 +82,13 @@ export class SafetensorsFile implements StateDict {
     const from = position + begin * elementBytes;
     // float32 needs no conversion: the file is read straight into the array.
     if (dtype === "F32") return await this.#fill(name, bytesOf(values), from);
-    const bytes = new Uint8Array(count * elementBytes);
-    await this.#fill(name, bytes, from);
-    decodeElements(dtype, bytes, values);
+    const block = new Uint8Array(Math.min(count, BLOCK) * elementBytes);
+    for (let done = 0; done < count; done += BLOCK) {
+      const part = values.subarray(done, done + BLOCK);
+      const bytes = block.subarray(0, part.length * elementBytes);
+      await this.#fill(name, bytes, from + done * elementBytes);
+      decodeElements(dtype, bytes, part);
+    }
   }
 
   /** Closes the file. */

@@ -1,6 +1,10 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
-import { cleanUpTemporaries, replaceFolder } from "../../src/checkpoint/mod.ts";
+import {
+  cleanUpTemporaries,
+  replaceFolder,
+  SafetensorsWriter,
+} from "../../src/checkpoint/mod.ts";
 import { CheckpointError } from "../../src/fusion_error.ts";
 import { inTemporaryFolder, listNames } from "./temporary_folder.ts";
 
@@ -56,6 +60,29 @@ Deno.test("replaceFolder() leaves all as it was when writing fails", async () =>
     );
     assertEquals(content(target), "first");
     assertEquals(listNames(parent), ["model"]);
+  });
+});
+
+Deno.test("replaceFolder() names files by where they were to be", async () => {
+  await inTemporaryFolder(async (parent) => {
+    const target = join(parent, "model");
+    const error = await assertRejects(
+      () =>
+        replaceFolder(target, async (temporary) => {
+          const path = join(temporary, "model.safetensors");
+          await (await SafetensorsWriter.create(path, [
+            { name: "x", dtype: "F32", shape: [1] },
+          ])).finish();
+        }),
+      CheckpointError,
+    );
+    assertEquals(
+      error.message,
+      `${
+        join(target, "model.safetensors")
+      }: 1 of 1 elements of tensor "x" were not written`,
+    );
+    assertEquals(listNames(parent), []);
   });
 });
 

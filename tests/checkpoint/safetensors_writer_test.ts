@@ -129,6 +129,11 @@ Deno.test("what an integer type cannot hold is an error", async () => {
   }
 });
 
+Deno.test("a tensor longer than a block of conversion survives", async () => {
+  const values = new Float32Array(600_001).map((_, i) => i % 2048 - 1000);
+  assertEquals(await roundTrip("F16", values), values);
+});
+
 Deno.test("a copy in ranges of any order equals its source", async () => {
   await inTemporaryFolder(async (folder) => {
     const source = await openSafetensors(GOLDEN);
