@@ -110,6 +110,12 @@ Deno.test("run: FusionBench's own task pools are read as they are", async () => 
     path: "ylecun/mnist",
     split: "test",
   });
+  const preset = await run(
+    "method=simple_average",
+    "modelpool=demo",
+    "taskpool=convnext-base-224_8-tasks",
+  );
+  assertEquals(preset.taskpool, taskpool);
   const dummy = await run(
     "method=simple_average",
     "modelpool=demo",
@@ -231,7 +237,7 @@ Deno.test("run: wrong input is told in one line", async () => {
   ], "did you mean ConvNextForImageClassificationPool?");
   await refuse(
     [...good, "taskpool=demo", "taskpool.test_datasets=null"],
-    "taskpool.test_datasets: found {}, expected a test set",
+    "taskpool.test_datasets: found null, expected a test set",
   );
   await refuse([...good, "config=nope.yaml"], "nope.yaml: not found");
 });

@@ -44,7 +44,7 @@ Deno.test("resolveMethodTarget: any module prefix, nearest", async () => {
   );
 });
 
-Deno.test("presets load from a module that came over https", async () => {
+Deno.test("presets load from a module that came over the network", async () => {
   const index = await buildPresetIndex(fromFileUrl(new URL("config", ROOT)));
   const server = Deno.serve(
     { port: 0, onListen: () => {} },
