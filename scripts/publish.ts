@@ -41,7 +41,11 @@ try {
     JSON.stringify(await buildPresetIndex(join(ROOT, "config")), null, 2),
   );
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["publish", "--quiet", ...(publish ? [] : ["--dry-run", "--no-check=remote"])],
+    args: [
+      "publish",
+      "--quiet",
+      ...(publish ? [] : ["--dry-run", "--no-check=remote"]),
+    ],
     cwd: staging,
     stdin: "null",
   }).spawn();

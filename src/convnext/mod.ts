@@ -8,9 +8,7 @@ export {
   readConvNextConfig,
 } from "./config.ts";
 export { ConvNextLayer } from "./convnext_layer.ts";
-export {
-  AutoImageProcessor,
-} from "./image_processor.ts";
+export { AutoImageProcessor } from "./image_processor.ts";
 export { loadLayersModel, saveLayersModel } from "./layers_model_folder.ts";
 export { ConvNextLayerNorm } from "./layer_norm.ts";
 export { configOf, fusionTargets, type ModelMetadata } from "./metadata.ts";

@@ -139,9 +139,11 @@ function createBackbone(
   }
 
   features = apply(
-    tf.layers.globalAveragePooling2d({ name: "pooling" } as Parameters<
-      typeof tf.layers.globalAveragePooling2d
-    >[0]),
+    tf.layers.globalAveragePooling2d(
+      { name: "pooling" } as Parameters<
+        typeof tf.layers.globalAveragePooling2d
+      >[0],
+    ),
     features,
   );
   features = apply(

@@ -114,7 +114,12 @@ function chunksOf(
   for (const [name, shape] of shapes) {
     const size = elementCount(shape);
     for (let begin = 0; begin < size; begin += chunkSize) {
-      chunks.push({ name, shape, begin, end: Math.min(size, begin + chunkSize) });
+      chunks.push({
+        name,
+        shape,
+        begin,
+        end: Math.min(size, begin + chunkSize),
+      });
     }
   }
   return chunks;
@@ -182,7 +187,9 @@ function checkFinite(
     if (sum === 0) continue;
     const at = data.findIndex((value) => !Number.isFinite(value));
     throw new MethodError(
-      `${sources[i]!.source}: tensor ${chunk.name} holds ${data[at]} at element ${
+      `${sources[i]!.source}: tensor ${chunk.name} holds ${
+        data[at]
+      } at element ${
         chunk.begin + at
       }, expected finite numbers (allow_nonfinite=true merges all the same)`,
     );

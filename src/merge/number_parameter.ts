@@ -82,7 +82,10 @@ export function resolveNumber(
   throw noFit(parameter, context);
 }
 
-function noFit(parameter: NumberParameter, context: NumberContext): MethodError {
+function noFit(
+  parameter: NumberParameter,
+  context: NumberContext,
+): MethodError {
   return new MethodError(
     `tensor ${context.tensor}${
       context.model === undefined ? "" : ` of model ${context.model}`
@@ -113,9 +116,11 @@ export function tensorDepths(names: Iterable<string>): Map<string, number> {
     return match ? [Number(match[1]), Number(match[2] ?? 0)] : undefined;
   };
   const blocks = [
-    ...new Set(all.map((name) => place(name)?.join(".")).filter((key) =>
-      key !== undefined
-    )),
+    ...new Set(
+      all.map((name) => place(name)?.join(".")).filter((key) =>
+        key !== undefined
+      ),
+    ),
   ].sort((a, b) => {
     const [stageA, layerA] = a.split(".").map(Number) as [number, number];
     const [stageB, layerB] = b.split(".").map(Number) as [number, number];

@@ -4,7 +4,10 @@ import type { StateDict } from "../checkpoint/mod.ts";
  * Expert minus pretrained, as a state dict of the tensors that both have with
  * one shape. Nothing is computed before it is read.
  */
-export function taskVector(expert: StateDict, pretrained: StateDict): StateDict {
+export function taskVector(
+  expert: StateDict,
+  pretrained: StateDict,
+): StateDict {
   const common = new Set(pretrained.names);
   return {
     names: expert.names.filter((name) =>

@@ -19,7 +19,9 @@ interface Parameters {
 const taskArithmetic: MergeMethod<Parameters> = {
   granularity: "element",
   needsPretrained: true,
-  parameters: z.strictObject({ scaling_factor: numberParameter().default(0.3) }),
+  parameters: z.strictObject({
+    scaling_factor: numberParameter().default(0.3),
+  }),
   merge({ pretrained, models, modelNames, number }, { scaling_factor }) {
     const scaled = models.map((model, i) =>
       tf.mul(tf.sub(model, pretrained), number(scaling_factor, modelNames[i]))

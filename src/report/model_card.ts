@@ -58,16 +58,24 @@ function yamlSection(heading: string, value: unknown): string[] {
   if (value === undefined) return [];
   // A longer fence than any in the text keeps the text inside it.
   const yaml = stringify(value);
-  const longest = Math.max(2, ...(yaml.match(/`+/g) ?? []).map((run) => run.length));
+  const longest = Math.max(
+    2,
+    ...(yaml.match(/`+/g) ?? []).map((run) => run.length),
+  );
   const fence = "`".repeat(longest + 1);
   return [heading, `${fence}yaml\n${yaml}${fence}`];
 }
 
 function code(text: string): string {
   const line = text.replace(/\s+/g, " ");
-  const longest = Math.max(0, ...(line.match(/`+/g) ?? []).map((run) => run.length));
+  const longest = Math.max(
+    0,
+    ...(line.match(/`+/g) ?? []).map((run) => run.length),
+  );
   const fence = "`".repeat(longest + 1);
-  return longest === 0 ? `${fence}${line}${fence}` : `${fence} ${line} ${fence}`;
+  return longest === 0
+    ? `${fence}${line}${fence}`
+    : `${fence} ${line} ${fence}`;
 }
 
 function resultsTable(report: EvaluationReport): string {

@@ -31,7 +31,9 @@ for (
 ) {
   const golden = await openCheckpoint(
     dataPath(
-      `tests/data/golden/forward_${pool === "demo/pool" ? "demo" : "micro"}.safetensors`,
+      `tests/data/golden/forward_${
+        pool === "demo/pool" ? "demo" : "micro"
+      }.safetensors`,
     ),
   );
   for (const name of names) {

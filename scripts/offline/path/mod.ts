@@ -10,4 +10,7 @@ export {
   relative,
   resolve,
 } from "node:path";
-export { fileURLToPath as fromFileUrl, pathToFileURL as toFileUrl } from "node:url";
+export {
+  fileURLToPath as fromFileUrl,
+  pathToFileURL as toFileUrl,
+} from "node:url";

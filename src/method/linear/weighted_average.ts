@@ -38,7 +38,9 @@ const weightedAverage: MergeMethod<Parameters> = {
   },
   merge({ models }, { normalize, weights }) {
     const scale = normalize ? 1 / sum(weights) : 1;
-    return tf.addN(models.map((model, i) => tf.mul(model, weights[i]! * scale)));
+    return tf.addN(
+      models.map((model, i) => tf.mul(model, weights[i]! * scale)),
+    );
   },
 };
 export default weightedAverage;
