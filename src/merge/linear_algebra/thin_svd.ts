@@ -18,8 +18,9 @@ export interface ThinSvd {
 }
 
 /**
- * Thin singular value decomposition, of full accuracy whatever the matrix's
- * condition.
+ * Thin singular value decomposition, accurate whatever the matrix's condition:
+ * singular values to double precision relative to the largest, vectors
+ * orthonormal to 1e-8 (single precision resolves 6e-8).
  *
  * The eigenvectors of the smaller side's Gram matrix, in double precision,
  * give the large singular directions. Those whose product of singular values

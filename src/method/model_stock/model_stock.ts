@@ -14,7 +14,7 @@ interface Parameters {
 const EPSILON = 1e-8;
 
 /**
- * Model Stock: pretrained + t * average of the task vectors, with
+ * Model Stock: t * average of the experts + (1 - t) * pretrained, with
  * t = k cos / ((k - 1) cos + 1) for k experts and cos the cosine of the mean
  * angle between their task vectors, tensor by tensor.
  *
@@ -32,9 +32,9 @@ const modelStock: MergeMethod<Parameters> = {
     ignore_keys: z.array(z.string()).nullable().default(null),
   }),
   merge({ name, pretrained, models }, { ignore_keys }) {
+    const average = tf.div(tf.addN([...models]), models.length);
+    if (ignore_keys?.includes(name)) return average;
     const vectors = models.map((model) => tf.sub(model, pretrained));
-    const average = tf.div(tf.addN(vectors), models.length);
-    if (ignore_keys?.includes(name)) return tf.add(pretrained, average);
     const norms = vectors.map(frobeniusNorm);
     let angles = 0;
     let pairs = 0;
@@ -42,14 +42,20 @@ const modelStock: MergeMethod<Parameters> = {
       for (let j = i + 1; j < vectors.length; j++) {
         const cosine = innerProduct(vectors[i]!, vectors[j]!) /
           (norms[i]! * norms[j]! + EPSILON);
-        angles += Math.acos(Math.min(1, Math.max(-1, cosine)));
+        // Rounded to float32 as in FusionBench: of nearly orthogonal task
+        // vectors t depends on the angles' last bits.
+        angles += Math.fround(Math.acos(Math.fround(clamp(cosine))));
         pairs++;
       }
     }
     const k = models.length;
     const cosine = Math.cos(angles / pairs);
     const ratio = k * cosine / ((k - 1) * cosine + 1 + EPSILON);
-    return tf.add(pretrained, tf.mul(average, ratio));
+    return tf.add(tf.mul(average, ratio), tf.mul(pretrained, 1 - ratio));
   },
 };
 export default modelStock;
+
+function clamp(cosine: number): number {
+  return Math.min(1, Math.max(-1, cosine));
+}
