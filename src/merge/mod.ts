@@ -8,6 +8,7 @@ export {
 export { type DropAndRescaleOptions, dropFactors } from "./drop_and_rescale.ts";
 export { kthMagnitude, kthMagnitudes } from "./kth_value.ts";
 export { isLinearWeight } from "./linear_weight.ts";
+export { magnitudeRankMask, magnitudeRanks } from "./magnitude_rank.ts";
 export { mergeInMemory } from "./memory_sink.ts";
 export type {
   BoundMethod,
@@ -15,6 +16,7 @@ export type {
   MergeMethod,
   PrepareContext,
 } from "./method.ts";
+export { type MixOptions, mixTaskVectors } from "./mix_task_vectors.ts";
 export {
   type NumberBounds,
   type NumberParameter,
@@ -22,12 +24,14 @@ export {
 } from "./number_parameter.ts";
 export { baseOf, closePool, type MergePool, targetTensors } from "./pool.ts";
 export { randomUniform } from "./random.ts";
+export { rescaleToNorm } from "./rescale_to_norm.ts";
 export { taskVector } from "./task_vector.ts";
 export {
   type TaskVectorChunk,
   taskVectorPass,
   type TaskVectorPassOptions,
 } from "./task_vector_pass.ts";
+export { taskVectorValues } from "./task_vector_values.ts";
 export {
   findTiesFacts,
   mergeTies,
