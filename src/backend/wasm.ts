@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { BackendError } from "../fusion_error.ts";
+import { registerWasmGradients } from "./wasm_gradients.ts";
 
 /**
  * Starts TensorFlow.js' WebAssembly backend. Its package finds its own
@@ -15,6 +16,7 @@ export async function startWasm(): Promise<string> {
     );
   }
   await tf.ready();
+  registerWasmGradients();
   const simd = await tf.env().getAsync("WASM_HAS_SIMD_SUPPORT");
   const threads = wasm.getThreadsCount();
   return `WebAssembly${simd ? " SIMD" : ""}, ${threads} ${
