@@ -1,20 +1,10 @@
 import type { RgbImage } from "../dataset/mod.ts";
 import { ConfigError } from "../fusion_error.ts";
+import { nearestResize } from "./nearest_resize.ts";
+import { copyRegion, type Region } from "./region.ts";
 import { type Filter, FILTERS, RESAMPLE } from "./resample_filter.ts";
 
-export { RESAMPLE };
-
-/** A rectangle in pixels. */
-export interface Region {
-  /** Distance from the left edge. */
-  left: number;
-  /** Distance from the top edge. */
-  top: number;
-  /** Width. */
-  width: number;
-  /** Height. */
-  height: number;
-}
+export { type Region, RESAMPLE };
 
 /** How to resize. */
 export interface PillowResizeOptions {
@@ -39,9 +29,11 @@ interface Axis {
 }
 
 /**
- * Resizes an image to the very bytes that Pillow's `Image.resize` gives: the
- * filter widens when shrinking, weights are 22-bit fixed point, and rows are
- * rounded to 8 bits between the horizontal and the vertical pass.
+ * Resizes an image to the very bytes that `Image.resize` of Pillow 13 gives:
+ * the filter widens when shrinking, weights are 22-bit fixed point, and pixels
+ * are rounded to 8 bits between the two passes. Of these the vertical one comes
+ * first where the height shrinks by more than twice what the width does; up to
+ * Pillow 12 the horizontal one always did, which can change a pixel a little.
  *
  * @param image The image.
  * @param width Width of the result in pixels.
@@ -60,7 +52,7 @@ export function pillowResize(
     region = { left: 0, top: 0, width, height },
   } = options;
   if (resample === RESAMPLE.nearest) {
-    return nearest(image, width, height, region);
+    return nearestResize(image, width, height, region);
   }
   const filter = FILTERS[resample];
   if (!filter) {
@@ -77,15 +69,52 @@ export function pillowResize(
   const rows = height === image.height
     ? undefined
     : axis(image.height, height, region.top, region.height, filter);
-  // Only rows that the vertical pass looks at need the horizontal one.
-  const begin = rows ? rows.first[0]! : region.top;
-  const end = rows
-    ? rows.first.at(-1)! + rows.count.at(-1)!
-    : region.top + region.height;
+  if (!columns && !rows) {
+    return copyRegion(image, region);
+  }
+  const part = neededPart(region, columns, rows);
+  if (rows && rowsFirst(image, width, height)) {
+    const low = resampleRows(image, rows, 0, part);
+    return columns
+      ? resampleColumns(low, columns, part.left, 0, low.height)
+      : low;
+  }
   const narrow = columns
-    ? resampleColumns(image, columns, begin, end)
-    : copyRegion(image, region.left, begin, region.width, end - begin);
-  return rows ? resampleRows(narrow, rows, begin) : narrow;
+    ? resampleColumns(image, columns, 0, part.top, part.height)
+    : copyRegion(image, part);
+  return rows
+    ? resampleRows(narrow, rows, part.top, {
+      ...part,
+      left: 0,
+      width: narrow.width,
+    })
+    : narrow;
+}
+
+/** Since Pillow 13: rows first, where that is the bigger step by far. */
+function rowsFirst(image: RgbImage, width: number, height: number): boolean {
+  return height < image.height &&
+    image.height - height > 2 * (image.width - width);
+}
+
+/** The part of the source that a region of the result depends on. */
+function neededPart(
+  region: Region,
+  columns: Axis | undefined,
+  rows: Axis | undefined,
+): Region {
+  const [left, right] = columns
+    ? span(columns)
+    : [region.left, region.left + region.width];
+  const [top, bottom] = rows
+    ? span(rows)
+    : [region.top, region.top + region.height];
+  return { left, top, width: right - left, height: bottom - top };
+}
+
+/** First source pixel of an axis, and the one after the last. */
+function span({ first, count }: Axis): [number, number] {
+  return [first[0]!, first.at(-1)! + count.at(-1)!];
 }
 
 function axis(
@@ -128,18 +157,20 @@ function axis(
 
 const HALF = 1 << (PRECISION_BITS - 1);
 
+/** @param left Source column where the image given begins. */
 function resampleColumns(
   image: RgbImage,
   { first, count, weights, stride }: Axis,
-  begin: number,
-  end: number,
+  left: number,
+  top: number,
+  height: number,
 ): RgbImage {
   const width = first.length;
   const source = image.data;
   // A clamped array clamps as Pillow's lookup table does.
-  const data = new Uint8ClampedArray(width * (end - begin) * 3);
-  for (let y = begin, to = 0; y < end; y++) {
-    const row = y * image.width * 3;
+  const data = new Uint8ClampedArray(width * height * 3);
+  for (let y = top, to = 0; y < top + height; y++) {
+    const row = (y * image.width - left) * 3;
     for (let x = 0; x < width; x++, to += 3) {
       let red = HALF, green = HALF, blue = HALF;
       let from = row + first[x]! * 3;
@@ -156,17 +187,22 @@ function resampleColumns(
       data[to + 2] = blue >> PRECISION_BITS;
     }
   }
-  return { width, height: end - begin, data: new Uint8Array(data.buffer) };
+  return { width, height, data: new Uint8Array(data.buffer) };
 }
 
+/**
+ * @param top Source row where the image given begins.
+ * @param part Its `left` and `width` say which columns to compute.
+ */
 function resampleRows(
   image: RgbImage,
   { first, count, weights, stride }: Axis,
-  begin: number,
+  top: number,
+  part: Region,
 ): RgbImage {
   const height = first.length;
   const source = image.data;
-  const rowLength = image.width * 3;
+  const rowLength = part.width * 3;
   const data = new Uint8ClampedArray(rowLength * height);
   const sums = new Int32Array(rowLength);
   for (let y = 0; y < height; y++) {
@@ -174,7 +210,7 @@ function resampleRows(
     sums.fill(HALF);
     for (let k = 0; k < count[y]!; k++) {
       const w = weights[y * stride + k]!;
-      const from = (first[y]! - begin + k) * rowLength;
+      const from = ((first[y]! - top + k) * image.width + part.left) * 3;
       for (let i = 0; i < rowLength; i++) {
         sums[i] = (sums[i]! + source[from + i]! * w) | 0;
       }
@@ -184,52 +220,5 @@ function resampleRows(
       data[to + i] = sums[i]! >> PRECISION_BITS;
     }
   }
-  return { width: image.width, height, data: new Uint8Array(data.buffer) };
-}
-
-function nearest(
-  image: RgbImage,
-  width: number,
-  height: number,
-  region: Region,
-): RgbImage {
-  const columns = nearestSources(image.width, width);
-  const rows = nearestSources(image.height, height);
-  const data = new Uint8Array(region.width * region.height * 3);
-  let to = 0;
-  for (let y = region.top; y < region.top + region.height; y++) {
-    for (let x = region.left; x < region.left + region.width; x++, to += 3) {
-      const from = (rows[y]! * image.width + columns[x]!) * 3;
-      data[to] = image.data[from]!;
-      data[to + 1] = image.data[from + 1]!;
-      data[to + 2] = image.data[from + 2]!;
-    }
-  }
-  return { width: region.width, height: region.height, data };
-}
-
-function nearestSources(from: number, to: number): Int32Array {
-  const sources = new Int32Array(to);
-  const scale = from / to;
-  // Pillow adds the step up; multiplying would round differently.
-  let center = scale * 0.5;
-  for (let i = 0; i < to; i++, center += scale) {
-    sources[i] = Math.min(Math.trunc(center), from - 1);
-  }
-  return sources;
-}
-
-function copyRegion(
-  image: RgbImage,
-  left: number,
-  top: number,
-  width: number,
-  height: number,
-): RgbImage {
-  const data = new Uint8Array(width * height * 3);
-  for (let y = 0; y < height; y++) {
-    const from = ((top + y) * image.width + left) * 3;
-    data.set(image.data.subarray(from, from + width * 3), y * width * 3);
-  }
-  return { width, height, data };
+  return { width: part.width, height, data: new Uint8Array(data.buffer) };
 }

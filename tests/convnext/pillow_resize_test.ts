@@ -89,6 +89,46 @@ const CASES: [[number, number, number, number], string[]][] = [
     "5e100f877241a648",
     "e063de6253be923d",
   ]],
+  [[37, 90, 64, 16], [
+    "54d7f65c1bf83b97",
+    "b7e9920d4fa53c6b",
+    "5fbbde403dc91da3",
+    "979fd087dd8e7f35",
+    "9478f779efc13782",
+    "bc26079959951563",
+  ]],
+  [[100, 100, 96, 92], [
+    "1538150bcfb7256a",
+    "1a10af2da461abd7",
+    "d46918d01c2c19b6",
+    "0c90680a337133b9",
+    "d38d1e62d6a6068d",
+    "b2378c9d682cfb24",
+  ]],
+  [[100, 100, 96, 91], [
+    "f373f39c577f2e4f",
+    "6cd1d54fbc694b72",
+    "cc7db1efbdccfd43",
+    "62841888f99b2b6a",
+    "f398283d539c176d",
+    "d21c19f2853d3476",
+  ]],
+  [[9, 300, 7, 40], [
+    "81ab1a4705218470",
+    "b3e486681033bfa2",
+    "5bfe7859d68634ed",
+    "949fb7729a08e3dc",
+    "ffede6c980a8983d",
+    "29c0b22d56414032",
+  ]],
+  [[20, 60, 20, 41], [
+    "d0929517cb6e0c20",
+    "3412dfa3621a2761",
+    "16ce82ca309e1087",
+    "a16418a66c6cfd26",
+    "ea0dabac630adda4",
+    "b5faa2ec7a355606",
+  ]],
 ];
 
 for (const [[width, height, toWidth, toHeight], digests] of CASES) {
@@ -108,7 +148,15 @@ for (const [[width, height, toWidth, toHeight], digests] of CASES) {
 Deno.test("a region equals that part of the whole", () => {
   const image = noise(61, 43);
   const region = { left: 7, top: 3, width: 11, height: 19 };
-  for (const [toWidth, toHeight] of [[30, 25], [61, 25], [30, 43], [61, 43]]) {
+  for (
+    const [toWidth, toHeight] of [
+      [30, 25],
+      [61, 25],
+      [30, 43],
+      [61, 43],
+      [70, 30],
+    ]
+  ) {
     for (const resample of Object.values(RESAMPLE)) {
       const whole = pillowResize(image, toWidth!, toHeight!, { resample });
       const part = pillowResize(image, toWidth!, toHeight!, {
