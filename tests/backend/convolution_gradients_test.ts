@@ -15,20 +15,24 @@ function example(shape: [number, number, number, number]): tf.Tensor4D {
 type Convolution = (x: tf.Tensor4D, filter: tf.Tensor4D) => tf.Tensor;
 
 /** The gradients by input and filter of a weighted sum of the outputs. */
-function gradients(
+async function gradients(
   convolution: Convolution,
   input: [number, number, number, number],
   filter: [number, number, number, number],
-): number[][] {
-  return tf.tidy(() => {
+): Promise<number[][]> {
+  const found = tf.tidy(() => {
     const loss = (x: tf.Tensor4D, w: tf.Tensor4D) => {
       const y = convolution(x, w) as tf.Tensor4D;
       return tf.sum(tf.mul(y, example(y.shape))) as tf.Scalar;
     };
     return tf.grads(loss as (...args: tf.Tensor[]) => tf.Scalar)(
       [example(input), example(filter)],
-    ).map((gradient) => [...gradient.dataSync()]);
+    );
   });
+  // WebGPU reads back asynchronously only.
+  const values = await Promise.all(found.map((gradient) => gradient.data()));
+  tf.dispose(found);
+  return values.map((value) => [...value]);
 }
 
 /** Plain JavaScript on the cpu backend is what the others must agree with. */
@@ -38,10 +42,10 @@ async function assertAsOnCpu(
   filter: [number, number, number, number],
 ) {
   await useBackend("cpu");
-  const expected = gradients(convolution, input, filter);
+  const expected = await gradients(convolution, input, filter);
   await testBackend();
   const tensors = tf.memory().numTensors;
-  const found = gradients(convolution, input, filter);
+  const found = await gradients(convolution, input, filter);
   assertEquals(tf.memory().numTensors, tensors);
   assertEquals(found.map((g) => g.length), expected.map((g) => g.length));
   for (const [i, gradient] of found.entries()) {
