@@ -4,6 +4,11 @@ import nodeAssert from "node:assert";
 // deno-lint-ignore no-explicit-any
 type ErrorClass<E extends Error> = abstract new (...args: any[]) => E;
 
+/** An optional message as the last argument, or nothing. */
+function given(msg: string | undefined): [string] | [] {
+  return msg === undefined ? [] : [msg];
+}
+
 /** Asserts that `expr` is truthy. */
 export function assert(expr: unknown, msg = ""): asserts expr {
   nodeAssert.ok(expr, msg);
@@ -11,12 +16,12 @@ export function assert(expr: unknown, msg = ""): asserts expr {
 
 /** Asserts deep equality, types included. */
 export function assertEquals<T>(actual: T, expected: T, msg?: string): void {
-  nodeAssert.deepStrictEqual(actual, expected, msg);
+  nodeAssert.deepStrictEqual(actual, expected, ...given(msg));
 }
 
 /** Asserts that two values are not deeply equal. */
 export function assertNotEquals<T>(actual: T, expected: T, msg?: string): void {
-  nodeAssert.notDeepStrictEqual(actual, expected, msg);
+  nodeAssert.notDeepStrictEqual(actual, expected, ...given(msg));
 }
 
 /** Asserts `Object.is` identity. */
@@ -25,7 +30,7 @@ export function assertStrictEquals<T>(
   expected: T,
   msg?: string,
 ): asserts actual is T {
-  nodeAssert.strictEqual(actual, expected, msg);
+  nodeAssert.strictEqual(actual, expected, ...given(msg));
 }
 
 /** Asserts that two numbers differ by at most `tolerance`. */
@@ -61,7 +66,7 @@ export function assertMatch(
   expected: RegExp,
   msg?: string,
 ): void {
-  nodeAssert.match(actual, expected, msg);
+  nodeAssert.match(actual, expected, ...given(msg));
 }
 
 function checkError<E extends Error>(
