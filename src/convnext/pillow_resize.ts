@@ -178,9 +178,9 @@ function resampleColumns(
       const stop = weight + count[x]!;
       for (let k = weight; k < stop; k++, from += 3) {
         const w = weights[k]!;
-        red = (red + source[from]! * w) | 0;
-        green = (green + source[from + 1]! * w) | 0;
-        blue = (blue + source[from + 2]! * w) | 0;
+        red = (red + Math.imul(source[from]!, w)) | 0;
+        green = (green + Math.imul(source[from + 1]!, w)) | 0;
+        blue = (blue + Math.imul(source[from + 2]!, w)) | 0;
       }
       data[to] = red >> PRECISION_BITS;
       data[to + 1] = green >> PRECISION_BITS;
@@ -212,7 +212,7 @@ function resampleRows(
       const w = weights[y * stride + k]!;
       const from = ((first[y]! - top + k) * image.width + part.left) * 3;
       for (let i = 0; i < rowLength; i++) {
-        sums[i] = (sums[i]! + source[from + i]! * w) | 0;
+        sums[i] = (sums[i]! + Math.imul(source[from + i]!, w)) | 0;
       }
     }
     const to = y * rowLength;

@@ -55,7 +55,9 @@ export async function decodeImage(
     const reason = (error as Error).message.split("\n")[0];
     throw new DatasetError(
       `${name}: found ${
-        describeBytes(bytes)
+        /pixel limit/.test(reason ?? "")
+          ? `an image of more than ${MOST_PIXELS} pixels`
+          : describeBytes(bytes)
       }, expected a whole JPEG, PNG, WebP, GIF, TIFF or AVIF image (${reason})`,
       { cause: error },
     );
