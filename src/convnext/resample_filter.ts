@@ -49,5 +49,7 @@ function bicubic(x: number): number {
 function hamming(x: number): number {
   const t = Math.abs(x);
   if (t >= 1) return 0;
-  return sinc(t) * (0.54 + 0.46 * Math.cos(t * Math.PI));
+  // Pillow has these two in single precision.
+  const [offset, scale] = [Math.fround(0.54), Math.fround(0.46)];
+  return sinc(t) * (offset + scale * Math.cos(t * Math.PI));
 }
