@@ -58,7 +58,7 @@ export function attachHead(
     units: numLabels(config),
     kernelInitializer: normal(initialize ? config.initializer_range : 0),
   });
-  const pooled = backbone.apply(pixelValues) as tf.SymbolicTensor;
+  const pooled = applyShared(backbone, pixelValues);
   const model = tf.model({
     name: "ConvNextForImageClassification",
     inputs: pixelValues,
@@ -66,6 +66,23 @@ export function attachHead(
   });
   setMetadata(model, { fusion_targets: FUSION_TARGETS, config });
   return model;
+}
+
+/**
+ * Applies a backbone so that it lives until the last model over it is disposed
+ * of. TensorFlow.js counts a nested model's uses as one each, but takes two
+ * away when an outer model is disposed of (as its layer, and as a container
+ * within it); only the first use is made up for by the one it starts with.
+ */
+function applyShared(
+  backbone: tf.LayersModel,
+  input: tf.SymbolicTensor,
+): tf.SymbolicTensor {
+  const counter = backbone as unknown as { _refCount: number };
+  const isShared = counter._refCount > 1;
+  const output = backbone.apply(input) as tf.SymbolicTensor;
+  if (isShared) counter._refCount++;
+  return output;
 }
 
 /** The `convnext` layer: stem, stages, mean over space, LayerNorm. */

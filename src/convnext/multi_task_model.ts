@@ -73,12 +73,11 @@ export class MultiTaskModel {
     return new MultiTaskModel(model, this.#heads);
   }
 
-  /** Releases backbone and heads. */
+  /** Releases backbone and heads, and the files that heads are read from. */
   async dispose(): Promise<void> {
-    for (const model of this.#models.values()) {
-      (await model).getLayer("classifier").dispose();
-    }
+    for (const model of this.#models.values()) (await model).dispose();
     this.#models.clear();
+    for (const { stateDict } of this.#heads.values()) stateDict.close();
     this.model.dispose();
   }
 }

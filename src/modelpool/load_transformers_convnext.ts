@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import type * as tf from "@tensorflow/tfjs";
 import {
   attachHead,
   backboneOf,
@@ -42,13 +42,17 @@ export async function loadTransformersConvNext(
   const model = pretrained
     ? await loadConvNext(folder)
     : createConvNext(await readConvNextConfig(folder));
-  if (!classnames || `${labelsOf(configOf(model))}` === `${classnames}`) {
+  if (!classnames || equal(labelsOf(configOf(model)), classnames)) {
     return model;
   }
   const resized = attachHead(backboneOf(model), {
     ...configOf(model),
     ...labelMaps(classnames),
   });
-  tf.dispose(model.getLayer("classifier").getWeights());
+  model.dispose(); // all but the backbone, which has a new head
   return resized;
+}
+
+function equal(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((label, id) => label === b[id]);
 }
