@@ -34,9 +34,13 @@ export abstract class BaseModelPool<Entry> {
   protected readonly entries: Map<string, Entry>;
   readonly #datasets: Record<Split, Readonly<Record<string, DatasetEntry>>>;
 
-  /** @param options Models and data sets. */
+  /**
+   * @param options Models and data sets.
+   * @throws {ModelPoolError} If a name cannot be that of a folder.
+   */
   constructor(options: BaseModelPoolOptions<Entry>) {
     this.entries = new Map(Object.entries(options.models));
+    for (const name of this.entries.keys()) checkName(name);
     this.#datasets = {
       train: options.train_datasets ?? {},
       val: options.val_datasets ?? {},
@@ -106,6 +110,7 @@ export abstract class BaseModelPool<Entry> {
         `model ${name}: already in the model pool, expected a new name`,
       );
     }
+    checkName(name);
     this.entries.set(name, entry);
   }
 
@@ -182,4 +187,14 @@ export abstract class BaseModelPool<Entry> {
     }
     return typeof entry === "string" ? await openDataset(entry) : entry;
   }
+}
+
+/** A merged model keeps each head in a folder of its expert's name. */
+function checkName(name: string): void {
+  if (/^(?!\.{1,2}$)[^/\\\0]+$/.test(name)) return;
+  throw new ModelPoolError(
+    `model ${
+      JSON.stringify(name)
+    }: not a name for the folder of its head, expected one without / and \\`,
+  );
 }

@@ -9,9 +9,9 @@ import {
   readConvNextConfig,
   stateDictOf,
 } from "../convnext/mod.ts";
-import { ModelPoolError } from "../fusion_error.ts";
+import { ConfigError, ModelPoolError } from "../fusion_error.ts";
 import { resolveModelPath } from "../hub/mod.ts";
-import { type MergePool, taskVector } from "../merge/mod.ts";
+import { closePool, type MergePool, taskVector } from "../merge/mod.ts";
 import { BaseModelPool } from "./base_pool.ts";
 import { loadTransformersConvNext } from "./load_transformers_convnext.ts";
 import { saveModel, type SaveModelOptions } from "./save_model.ts";
@@ -80,6 +80,23 @@ export class ConvNextForImageClassificationPool
     );
   }
 
+  /**
+   * As {@linkcode loadProcessor}; undefined for a pool of loaded models or of
+   * folders without `preprocessor_config.json`, which merges all the same.
+   */
+  async loadProcessorIfAny(): Promise<AutoImageProcessor | undefined> {
+    try {
+      return await this.loadProcessor();
+    } catch (error) {
+      if (
+        error instanceof ModelPoolError ||
+        error instanceof ConfigError &&
+          error.cause instanceof Deno.errors.NotFound
+      ) return undefined;
+      throw error;
+    }
+  }
+
   /** A model as the user named it: its path or repository id. */
   describeModel(name: string): string {
     const entry = this.entry(name);
@@ -118,40 +135,65 @@ export class ConvNextForImageClassificationPool
     if (pretrained && !dataset_name) {
       return await openCheckpoint(await resolveModelPath(config_path));
     }
-    return stateDictOf(await this.loadModel(name));
+    const model = await this.loadModel(name);
+    return { ...stateDictOf(model), close: () => model.dispose() };
   }
 
   /** Opens every model for merging; nothing is loaded. */
   async openMergePool(): Promise<MergePool> {
     const models = new Map<string, StateDict>();
-    for (const name of this.modelNames) {
-      models.set(name, await this.openStateDict(name));
+    try {
+      for (const name of this.modelNames) {
+        models.set(name, await this.openStateDict(name));
+      }
+      return this.hasPretrained
+        ? { pretrained: await this.openStateDict("_pretrained_"), models }
+        : { models };
+    } catch (error) {
+      closePool({ models });
+      throw error;
     }
-    return this.hasPretrained
-      ? { pretrained: await this.openStateDict("_pretrained_"), models }
-      : { models };
   }
 
-  /** Each expert minus `_pretrained_`, computed when read. */
+  /**
+   * Each expert minus `_pretrained_`, computed when read. Whoever asks for them
+   * closes them.
+   */
   async taskVectors(): Promise<Map<string, StateDict>> {
     const pretrained = await this.openStateDict("_pretrained_");
     const vectors = new Map<string, StateDict>();
+    const open = new Set<string>();
     for (const name of this.modelNames) {
-      vectors.set(name, taskVector(await this.openStateDict(name), pretrained));
+      const expert = await this.openStateDict(name);
+      open.add(name);
+      vectors.set(name, {
+        ...taskVector(expert, pretrained),
+        close() {
+          expert.close();
+          if (open.delete(name) && open.size === 0) pretrained.close();
+        },
+      });
     }
     return vectors;
   }
 
-  /** The experts' heads by name, with weights read on demand. */
+  /**
+   * The experts' heads by name, with weights read on demand. Whoever asks for
+   * them closes their state dicts.
+   */
   async heads(): Promise<Map<string, Head>> {
     const heads = new Map<string, Head>();
-    for (const name of this.modelNames) {
-      heads.set(name, {
-        config: await this.loadConfig(name),
-        stateDict: await this.openStateDict(name),
-      });
+    try {
+      for (const name of this.modelNames) {
+        const config = await this.loadConfig(name);
+        const stateDict = await this.openStateDict(name);
+        heads.set(name, { config, stateDict });
+      }
+      return heads;
+    } catch (error) {
+      closeHeads(heads);
+      throw error;
     }
-    return heads;
   }
 
   /** A model of the pool under every expert's head. */
@@ -171,11 +213,19 @@ export class ConvNextForImageClassificationPool
     path: string,
     options: SaveModelOptions = {},
   ): Promise<void> {
-    const processor = options.processor ?? await this.loadProcessor();
-    await saveModel(model, path, { ...options, processor });
+    const processor = options.processor ?? await this.loadProcessorIfAny();
+    await saveModel(model, path, {
+      ...options,
+      ...(processor && { processor }),
+    });
   }
 }
 
 function describe(entry: string | ConvNextEntryConfig): ConvNextEntryConfig {
   return typeof entry === "string" ? { config_path: entry } : entry;
+}
+
+/** Releases the heads' files. */
+export function closeHeads(heads: ReadonlyMap<string, Head>): void {
+  for (const { stateDict } of heads.values()) stateDict.close();
 }

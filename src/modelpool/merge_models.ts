@@ -1,11 +1,11 @@
+import { dirname, join } from "@std/path";
 import * as tf from "@tensorflow/tfjs";
-import { listCheckpointFiles, sha256File } from "../checkpoint/mod.ts";
+import { knownSha256, listCheckpointFiles } from "../checkpoint/mod.ts";
 import {
   convNextFromStateDict,
   FUSION_TARGETS,
   MultiTaskModel,
 } from "../convnext/mod.ts";
-import { ConfigError } from "../fusion_error.ts";
 import {
   baseOf,
   type BoundMethod,
@@ -16,7 +16,10 @@ import {
   targetTensors,
 } from "../merge/mod.ts";
 import type { ModelCard } from "../report/mod.ts";
-import type { ConvNextForImageClassificationPool } from "./convnext_pool.ts";
+import {
+  closeHeads,
+  type ConvNextForImageClassificationPool,
+} from "./convnext_pool.ts";
 import { type SaveDType, writeModelFolder } from "./save_model.ts";
 
 /**
@@ -77,8 +80,13 @@ export async function mergeToFolder(
   { dtype, card, ...options }: MergeToFolderOptions = {},
 ): Promise<ModelCard> {
   const open = await pool.openMergePool();
+  let heads: Awaited<ReturnType<typeof pool.heads>> = new Map();
   try {
     const shapes = targetTensors(open, FUSION_TARGETS);
+    heads = await pool.heads();
+    // Sources are hashed while they are merged.
+    const info = mergeInfo(pool, method);
+    info.catch(() => {}); // awaited, and so reported, after the merge
     const fullCard = { ...cardOf(pool, method), ...card };
     await writeModelFolder(path, {
       config: await pool.loadConfig(pool.pretrainedOrFirstName),
@@ -91,28 +99,16 @@ export async function mergeToFolder(
             ...options,
           }),
       },
-      heads: await pool.heads(),
-      processor: await loadProcessorIfAny(pool),
+      heads,
+      processor: await pool.loadProcessorIfAny(),
       card: fullCard,
-      mergeInfo: () => mergeInfo(pool, method),
+      mergeInfo: () => info,
       dtype,
     });
     return fullCard;
   } finally {
+    closeHeads(heads);
     closePool(open);
-  }
-}
-
-/** A pool of models without `preprocessor_config.json` merges all the same. */
-async function loadProcessorIfAny(
-  pool: ConvNextForImageClassificationPool,
-): ReturnType<ConvNextForImageClassificationPool["loadProcessor"]> extends
-  Promise<infer P> ? Promise<P | undefined> : never {
-  try {
-    return await pool.loadProcessor();
-  } catch (error) {
-    if (error instanceof ConfigError) return undefined;
-    throw error;
   }
 }
 
@@ -142,8 +138,11 @@ async function mergeInfo(
       continue;
     }
     const sha256: Record<string, string> = {};
+    const checkpointFolder = (await Deno.stat(path)).isDirectory
+      ? path
+      : dirname(path);
     for (const file of await listCheckpointFiles(path)) {
-      sha256[file] = await sha256File(`${path}/${file}`);
+      sha256[file] = await knownSha256(join(checkpointFolder, file));
     }
     models[name] = { path, sha256 };
   }
