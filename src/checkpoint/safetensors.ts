@@ -23,6 +23,8 @@ export class SafetensorsFile implements StateDict {
   readonly metadata: Readonly<Record<string, string>>;
   /** The file's path. */
   readonly source: string;
+  /** The file's path. */
+  readonly location: string;
   readonly #file: BinaryFile;
   readonly #tensors: ReadonlyMap<string, TensorEntry>;
 
@@ -33,6 +35,7 @@ export class SafetensorsFile implements StateDict {
     { tensors, metadata }: SafetensorsHeader,
   ) {
     this.source = path;
+    this.location = path;
     this.names = [...tensors.keys()];
     this.metadata = metadata;
     this.#file = file;

@@ -55,6 +55,7 @@ export async function openSharded(path: string): Promise<StateDict> {
       shard.names.filter((name) => shardOf.get(name) === shard)
     ),
     source: path,
+    location: path,
     info: (name) => get(name).info(name),
     read: async (name, begin, end) => await get(name).read(name, begin, end),
     readInto: async (name, begin, end, target) =>

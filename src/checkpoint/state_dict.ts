@@ -28,6 +28,8 @@ export interface StateDict {
   readonly names: readonly string[];
   /** What a reader of an error message should look for: a path or a model's name. */
   readonly source: string;
+  /** Path that `openCheckpoint` opens again, in another thread too, if it has one. */
+  readonly location?: string;
   /**
    * Type and shape of one tensor.
    * @throws {CheckpointError} If there is no tensor of that name.

@@ -68,7 +68,7 @@ export async function createMethod(
   seed?: number | null,
 ): Promise<BoundMethod> {
   const { importMethod } = await import("../method/mod.ts");
-  const method = await importMethod(path);
+  const { method, module } = await importMethod(path);
   return {
     name: path,
     parameters: validateParameters(
@@ -77,6 +77,7 @@ export async function createMethod(
       (key) => where(key === "" ? "method" : `method.${key}`),
     ),
     method,
+    module,
   };
 }
 

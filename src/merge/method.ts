@@ -54,6 +54,12 @@ export interface MergeMethod<P = unknown, F = unknown> {
   readonly minimumModels?: number;
   /** Most experts that it merges. @default {Infinity} */
   readonly maximumModels?: number;
+  /**
+   * Whether NaN or infinity anywhere in the sources gives the same in the
+   * result, as sums do: the engine then looks for them there, which is cheaper.
+   * @default {false}
+   */
+  readonly propagatesNonfinite?: boolean;
   /** Validates parameters and fills in FusionBench's defaults. */
   readonly parameters: z.ZodType<P>;
   /** Checks parameters against the pool; throws a `MethodError`. */
@@ -76,4 +82,6 @@ export interface BoundMethod {
   readonly parameters: Readonly<Record<string, unknown>>;
   /** The algorithm. */
   readonly method: MergeMethod<Readonly<Record<string, unknown>>>;
+  /** URL of the module that exports it, so that other threads can load it. */
+  readonly module?: string;
 }

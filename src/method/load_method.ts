@@ -9,24 +9,25 @@ type Parameters = Readonly<Record<string, unknown>>;
  * `src/method/PATH.ts` belong together, and nothing else lists them.
  *
  * @param path Such as `linear/weighted_average`.
+ * @returns The algorithm, and the URL of its module.
  * @throws {MethodError} If there is no such algorithm.
  */
 export async function importMethod(
   path: string,
-): Promise<MergeMethod<Parameters>> {
+): Promise<{ method: MergeMethod<Parameters>; module: string }> {
   if (!/^[\w-]+(\/[\w-]+)*$/.test(path)) throw unknownMethod(path);
-  const url = new URL(`./${path}.ts`, import.meta.url).href;
-  let module: { default?: MergeMethod<Parameters> };
+  const module = new URL(`./${path}.ts`, import.meta.url).href;
+  let exported: { default?: MergeMethod<Parameters> };
   try {
-    module = await import(url);
+    exported = await import(module);
   } catch (error) {
     if ((error as { code?: string }).code === "ERR_MODULE_NOT_FOUND") {
       throw unknownMethod(path);
     }
     throw error;
   }
-  if (!module.default) throw unknownMethod(path);
-  return module.default;
+  if (!exported.default) throw unknownMethod(path);
+  return { method: exported.default, module };
 }
 
 function unknownMethod(path: string): MethodError {
@@ -47,14 +48,14 @@ export async function loadMethod(
   path: string,
   parameters: Parameters = {},
 ): Promise<BoundMethod> {
-  const method = await importMethod(path);
+  const { method, module } = await importMethod(path);
   const result = method.parameters.safeParse(parameters);
   if (!result.success) {
     throw new MethodError(
       `method ${path}: ${describeIssue(result.error.issues[0], parameters)}`,
     );
   }
-  return { name: path, parameters: result.data, method };
+  return { name: path, parameters: result.data, method, module };
 }
 
 function describeIssue(

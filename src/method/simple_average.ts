@@ -9,6 +9,7 @@ import type { MergeMethod } from "../merge/mod.ts";
  */
 const simpleAverage: MergeMethod<Record<string, never>> = {
   granularity: "element",
+  propagatesNonfinite: true,
   needsPretrained: false,
   parameters: z.strictObject({}),
   merge({ models }) {

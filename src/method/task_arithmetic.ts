@@ -18,6 +18,7 @@ interface Parameters {
  */
 const taskArithmetic: MergeMethod<Parameters> = {
   granularity: "element",
+  propagatesNonfinite: true,
   needsPretrained: true,
   parameters: z.strictObject({
     scaling_factor: numberParameter().default(0.3),

@@ -17,6 +17,7 @@ interface Parameters {
  */
 const weightedAverage: MergeMethod<Parameters> = {
   granularity: "element",
+  propagatesNonfinite: true,
   needsPretrained: false,
   parameters: z.strictObject({
     normalize: z.boolean().default(true),
