@@ -25,8 +25,8 @@ const schema = z.strictObject({
 
 /** `fusion convert input=DIR output=DIR` */
 export async function convert(words: string[]): Promise<void> {
-  const { config, positional } = await composeConfig(words, schema);
-  rejectPositional(positional);
+  rejectPositional(words);
+  const { config } = await composeConfig(words, schema);
   const input = await resolveModelPath(config.input);
   const toHuggingFace = await exists(join(input, "model.json"));
   if (!toHuggingFace && !await exists(join(input, "config.json"))) {

@@ -7,14 +7,15 @@ import { resolveModelPath } from "../hub/mod.ts";
 import { evaluateWithProgress, tellReport } from "./evaluate_model.ts";
 import { rejectPositional } from "./reject_positional.ts";
 import { tellBackend } from "./tell_backend.ts";
+import { checkFilePlace } from "./write_file.ts";
 
 /** `fusion evaluate model=DIR taskpool=TASKS [report_save_path=FILE]` */
 export async function evaluate(
   words: string[],
   { json = false }: { json?: boolean },
 ): Promise<void> {
-  const { config, positional } = await composeEvaluateConfig(words);
-  rejectPositional(positional);
+  rejectPositional(words);
+  const { config } = await composeEvaluateConfig(words);
   const folder = await resolveModelPath(config.model);
   const taskPool = await createTaskPool(
     config.taskpool,
@@ -25,6 +26,7 @@ export async function evaluate(
       "taskpool: DummyTaskPool evaluates nothing, expected one with tasks",
     );
   }
+  if (config.report_save_path) checkFilePlace(config.report_save_path);
   const backend = await useBackend(config.backend);
   const model = await loadMultiTaskModel(folder);
   const report = await evaluateWithProgress(taskPool, model, {
@@ -32,5 +34,5 @@ export async function evaluate(
     fastDevRun: config.fast_dev_run,
   });
   tellBackend(backend);
-  await tellReport(report, config.report_save_path, json);
+  tellReport(report, config.report_save_path, json);
 }

@@ -33,14 +33,14 @@ export async function evaluateWithProgress(
 }
 
 /** Prints a report, as a table or as JSON, and saves it as JSON. */
-export async function tellReport(
+export function tellReport(
   report: EvaluationReport,
   path: string | null | undefined,
   json: boolean,
-): Promise<void> {
+): void {
   const text = JSON.stringify(report, null, 2);
   if (path) {
-    await writeFileWhole(path, text + "\n");
+    writeFileWhole(path, text + "\n");
     console.error(`report: ${path}`);
   }
   const name = report.model_info.name ?? "model";

@@ -123,6 +123,9 @@ function program(): Command {
     .exitOverride()
     .helpCommand(true)
     .showHelpAfterError(false)
+    .configureOutput({
+      outputError: (text, write) => write(oneLine(text.trim()) + "\n"),
+    })
     .addHelpText(
       "after",
       "\nExample:\n  fusion method=simple_average modelpool=demo taskpool=demo\n\n`fusion COMMAND --help` tells more.",
@@ -146,6 +149,10 @@ function program(): Command {
   return root;
 }
 
+function oneLine(text: string): string {
+  return text.replace(/\s*\n\s*/g, " ");
+}
+
 /**
  * Runs the command line.
  *
@@ -159,11 +166,11 @@ export async function main(args: string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     if (error instanceof FusionError) {
-      console.error(`error: ${error.message.replace(/\s*\n\s*/g, " ")}`);
+      console.error(`error: ${oneLine(error.message)}`);
       return 2;
     }
     if (error instanceof Deno.errors.NotCapable) {
-      console.error(`error: ${error.message.replace(/\s*\n\s*/g, " ")}`);
+      console.error(`error: ${oneLine(error.message)}`);
       return 2;
     }
     console.error("error: something unexpected failed:", error);

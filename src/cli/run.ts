@@ -26,14 +26,15 @@ import type { ImageClassificationTaskPool } from "../taskpool/mod.ts";
 import { evaluateWithProgress, tellReport } from "./evaluate_model.ts";
 import { rejectPositional } from "./reject_positional.ts";
 import { tellBackend } from "./tell_backend.ts";
+import { checkFilePlace } from "./write_file.ts";
 
 /** `fusion method=METHOD modelpool=POOL [taskpool=TASKS] [key=value …]` */
 export async function run(
   words: string[],
   { json = false }: { json?: boolean },
 ): Promise<void> {
-  const { config, values, positional, where } = await composeRunConfig(words);
-  rejectPositional(positional);
+  rejectPositional(words);
+  const { config, values, where } = await composeRunConfig(words);
   if (config.print_config) console.error(stringify(values));
   const method = await createMethod(config.method, where, config.seed);
   const pool = await createModelPool(config.modelpool);
@@ -52,6 +53,7 @@ export async function run(
     }
     await taskPool!.loadTestDataset(task);
   }
+  if (config.report_save_path) checkFilePlace(config.report_save_path);
   if (config.dry_run) return;
 
   const backend = await useBackend(config.backend);
@@ -68,7 +70,7 @@ export async function run(
   if (!taskPool) return;
   const model = await loadMultiTaskModel(path);
   const report = await evaluateMerged(taskPool, model, method, config, json);
-  await writeModelCard(path, { ...card, report });
+  writeModelCard(path, { ...card, report });
 }
 
 async function mergeWithProgress(
@@ -101,7 +103,7 @@ async function evaluateMerged(
     name: basename(method.name),
     fastDevRun: config.fast_dev_run,
   });
-  await tellReport(report, config.report_save_path, json);
+  tellReport(report, config.report_save_path, json);
   return report;
 }
 

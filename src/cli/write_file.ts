@@ -1,18 +1,54 @@
-import { dirname, join } from "@std/path";
+import { dirname, join, resolve } from "@std/path";
+import { ConfigError } from "../fusion_error.ts";
 
-/** Writes a file beside its place and renames it: nobody sees half of it. */
-export async function writeFileWhole(
-  path: string,
-  text: string,
-): Promise<void> {
+/**
+ * Checks that a file can have its place, before much is computed for it.
+ * @throws {ConfigError} If the path is a folder's, or leads through a file.
+ */
+export function checkFilePlace(path: string): void {
+  if (isFolder(path)) throw notWritten(path, "it is a folder");
+  let folder = dirname(resolve(path));
+  while (isFolder(folder) === undefined) folder = dirname(folder);
+  if (!isFolder(folder)) throw notWritten(path, `${folder} is no folder`);
+}
+
+/**
+ * Writes a file beside its place and renames it: nobody sees half of it. It
+ * does so without a break, so that an interrupt falls before or after it.
+ *
+ * @throws {ConfigError} If it cannot be written.
+ */
+export function writeFileWhole(path: string, text: string): void {
   const folder = dirname(path);
-  await Deno.mkdir(folder, { recursive: true });
   const temporary = join(folder, `.${crypto.randomUUID()}.partial`);
   try {
-    await Deno.writeTextFile(temporary, text);
-    await Deno.rename(temporary, path);
+    Deno.mkdirSync(folder, { recursive: true });
+    Deno.writeTextFileSync(temporary, text);
+    Deno.renameSync(temporary, path);
   } catch (error) {
-    await Deno.remove(temporary).catch(() => {});
+    try {
+      Deno.removeSync(temporary);
+    } catch {
+      // It was not written in the first place.
+    }
+    throw notWritten(path, (error as Error).message);
+  }
+}
+
+function notWritten(path: string, reason: string): ConfigError {
+  return new ConfigError(
+    `${path}: cannot be written: ${reason}, expected the path of a file`,
+  );
+}
+
+/** Whether there is a folder; undefined where there is nothing. */
+function isFolder(path: string): boolean | undefined {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch (error) {
+    // Where a file stands in a folder's place the path itself is none.
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    if (error instanceof Deno.errors.NotADirectory) return undefined;
     throw error;
   }
 }

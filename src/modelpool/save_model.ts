@@ -159,15 +159,15 @@ function classifierOf({ stateDict }: Head): StateDict {
   };
 }
 
-/** Writes the model card of a saved model again, with more to tell. */
-export async function writeModelCard(
-  folder: string,
-  card: ModelCard,
-): Promise<void> {
+/**
+ * Writes the model card of a saved model again, with more to tell; without a
+ * break, so that an interrupt falls before or after it.
+ */
+export function writeModelCard(folder: string, card: ModelCard): void {
   const path = join(folder, "README.md");
   const temporary = `${path}.partial`;
-  await Deno.writeTextFile(temporary, modelCard(card));
-  await Deno.rename(temporary, path);
+  Deno.writeTextFileSync(temporary, modelCard(card));
+  Deno.renameSync(temporary, path);
 }
 
 /** Options of {@linkcode saveModel}. */

@@ -1,0 +1,209 @@
+import { assert, assertEquals } from "@std/assert";
+import { dataPath } from "../reference.ts";
+import {
+  copyFolder,
+  inTemporaryFolder,
+  listNames,
+} from "../temporary_folder.ts";
+import { testBackendName } from "../test_backend.ts";
+import { runMain } from "./run_main.ts";
+
+const POOL = dataPath("demo/pool");
+const PHOTO = dataPath("tests/data/images/photo.jpg");
+
+interface WrongInput {
+  /** What is wrong. */
+  what: string;
+  /** The command line; `FOLDER` is the test's own. */
+  args: string;
+  /** What the message must tell. */
+  words: string[];
+  /** Makes the files of it. */
+  make?: (folder: string) => Promise<unknown>;
+}
+
+const CASES: WrongInput[] = [
+  {
+    what: "unknown method",
+    args: `method=task_aritmetic modelpool=${POOL}`,
+    words: ["task_aritmetic", "did you mean task_arithmetic?"],
+  },
+  {
+    what: "unknown key of the method",
+    args: `method=task_arithmetic method.scaling_facto=1 modelpool=${POOL}`,
+    words: ["scaling_facto", "did you mean scaling_factor?"],
+  },
+  {
+    what: "unknown key of a run",
+    args: `method=simple_average modelpool=${POOL} merged_model_save_pth=x`,
+    words: ["merged_model_save_pth", "did you mean merged_model_save_path?"],
+  },
+  {
+    what: "pool folder without models",
+    args: "method=simple_average modelpool=FOLDER/empty",
+    words: ["FOLDER/empty", "no model folder", "<task>/config.json"],
+    make: (folder) => Deno.mkdir(`${folder}/empty/a`, { recursive: true }),
+  },
+  {
+    what: "models of different shapes",
+    args:
+      "method=simple_average modelpool=FOLDER/pool merged_model_save_path=FOLDER/out",
+    words: [
+      "FOLDER/pool/mnist/model.safetensors",
+      "tensor convnext.embeddings.layernorm.bias",
+      "[16]",
+      "[8]",
+    ],
+    make: async (folder) => {
+      await copyFolder(`${POOL}/mnist`, `${folder}/pool/mnist`);
+      await copyFolder(
+        dataPath("tests/data/micro_pool/pretrained"),
+        `${folder}/pool/pretrained`,
+      );
+    },
+  },
+  {
+    what: "truncated safetensors",
+    args:
+      "method=simple_average modelpool=FOLDER/pool merged_model_save_path=FOLDER/out",
+    words: [
+      "FOLDER/pool/mnist/model.safetensors is cut off",
+      "1000700",
+      "500000",
+    ],
+    make: async (folder) => {
+      await copyFolder(`${POOL}/mnist`, `${folder}/pool/mnist`);
+      await Deno.truncate(`${folder}/pool/mnist/model.safetensors`, 500_000);
+    },
+  },
+  {
+    what: "a PNG that is a text file",
+    args: `predict model=${POOL}/emoji FOLDER/text.png`,
+    words: ["FOLDER/text.png", "text", "PNG"],
+    make: (folder) => Deno.writeTextFile(`${folder}/text.png`, "hello\n"),
+  },
+  {
+    what: "a label outside the head's range",
+    args: `evaluate model=${POOL}/emoji taskpool=FOLDER/tasks`,
+    words: [
+      "FOLDER/tasks/fashion_mnist/test",
+      "label 9 of image 23",
+      "9 classes (0 to 8)",
+    ],
+    make: (folder) =>
+      copyFolder(
+        dataPath("demo/data/fashion_mnist/test"),
+        `${folder}/tasks/fashion_mnist/test`,
+      ),
+  },
+  {
+    what: "an image that is not there",
+    args: `predict model=${POOL}/emoji FOLDER/none.png`,
+    words: ["FOLDER/none.png", "not found"],
+  },
+  {
+    what: "no image at all",
+    args: `predict model=${POOL}/emoji`,
+    words: ["no image given"],
+  },
+  {
+    what: "a model that is not there",
+    args: `predict model=FOLDER/none ${PHOTO}`,
+    words: ["FOLDER/none", "does not exist"],
+  },
+  {
+    what: "a task without a head",
+    args: `predict model=${POOL}/emoji task=mnist ${PHOTO}`,
+    words: [`${POOL}/emoji`, "no head for task mnist"],
+  },
+  {
+    what: "a task pool with a task that the model pool lacks",
+    args: `method=simple_average modelpool=FOLDER/pool taskpool=${
+      dataPath("demo/data")
+    }`,
+    words: ["task emoji", "no model", "it has mnist"],
+    make: (folder) => copyFolder(`${POOL}/mnist`, `${folder}/pool/mnist`),
+  },
+  {
+    what: "something that is no command",
+    args: "evalute model=x",
+    words: ["evalute is neither a command nor key=value"],
+  },
+  {
+    what: "an unknown flag",
+    args: `predict model=${POOL}/emoji ${PHOTO} --jsno`,
+    words: ["--jsno"],
+  },
+  {
+    what: "a method without _pretrained_",
+    args: "method=task_arithmetic modelpool=FOLDER/pool",
+    words: ["task_arithmetic", "no _pretrained_"],
+    make: (folder) => copyFolder(`${POOL}/mnist`, `${folder}/pool/mnist`),
+  },
+  {
+    what: "a report that cannot be written",
+    args:
+      `evaluate model=${POOL}/mnist taskpool=FOLDER/tasks report_save_path=FOLDER/file/report.json fast_dev_run=true`,
+    words: ["FOLDER/file/report.json", "cannot be written"],
+    make: async (folder) => {
+      await Deno.writeTextFile(`${folder}/file`, "no folder");
+      await copyFolder(
+        dataPath("demo/data/mnist/test"),
+        `${folder}/tasks/mnist/test`,
+      );
+    },
+  },
+  {
+    what: "a dtype that there is not",
+    args: `method=simple_average modelpool=${POOL} dtype=float8`,
+    words: ["dtype", "float8", "bfloat16"],
+  },
+  {
+    what: "a target that is a folder of something else",
+    args:
+      `method=simple_average modelpool=${POOL} merged_model_save_path=FOLDER/thesis`,
+    words: ["FOLDER/thesis", "other files"],
+    make: async (folder) => {
+      await Deno.mkdir(`${folder}/thesis`);
+      await Deno.writeTextFile(`${folder}/thesis/chapter.txt`, "precious");
+    },
+  },
+  {
+    what: "a YAML file that is none",
+    args: `method=FOLDER/method.yaml modelpool=${POOL}`,
+    words: ["FOLDER/method.yaml"],
+    make: (folder) =>
+      Deno.writeTextFile(`${folder}/method.yaml`, "a: [1\nb: }"),
+  },
+  {
+    what: "inspecting a folder without anything",
+    args: "inspect FOLDER/empty",
+    words: ["FOLDER/empty"],
+    make: (folder) => Deno.mkdir(`${folder}/empty`),
+  },
+];
+
+for (const { what, args, words, make } of CASES) {
+  Deno.test(`status 2 and one line: ${what}`, async () => {
+    await inTemporaryFolder(async (folder) => {
+      await make?.(folder);
+      const before = listNames(folder);
+      const typed = args.replaceAll("FOLDER", folder).split(" ");
+      const computes = /^(predict|evaluate|method)/.test(args);
+      const { status, output, errors } = await runMain(
+        ...typed,
+        ...(computes ? [`backend=${testBackendName}`] : []),
+      );
+      assertEquals(errors.length, 1, errors.join("\n"));
+      const [message] = errors as [string];
+      assert(message.startsWith("error: "), message);
+      for (const word of words) {
+        const expected = word.replaceAll("FOLDER", folder);
+        assert(message.includes(expected), `${message}: no ${expected}`);
+      }
+      assertEquals(status, 2);
+      assertEquals(output, "");
+      assertEquals(listNames(folder), before, "nothing is left behind");
+    });
+  });
+}
