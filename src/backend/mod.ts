@@ -13,7 +13,7 @@ export {
 } from "./backend_name.ts";
 export { gelu } from "./gelu.ts";
 export { layerNorm } from "./layer_norm.ts";
-export { useBackend } from "./use_backend.ts";
+export { useBackend, type UseBackendOptions } from "./use_backend.ts";
 export {
   type Eigen,
   hasNativeLinearAlgebra,

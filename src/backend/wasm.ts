@@ -1,25 +1,37 @@
 import * as tf from "@tensorflow/tfjs";
 import { BackendError } from "../fusion_error.ts";
 import { registerWasmGradients } from "./wasm_gradients.ts";
+import { withWasmThreads } from "./wasm_threads.ts";
 
-/**
- * Starts TensorFlow.js' WebAssembly backend. Its package finds its own
- * binaries next to its script, in Deno's npm cache too.
- *
- * @returns The device, for people.
- */
-export async function startWasm(): Promise<string> {
-  const wasm = await import("@tensorflow/tfjs-backend-wasm");
+async function start(): Promise<void> {
   if (!await tf.setBackend("wasm")) {
     throw new BackendError(
       "backend=wasm: the WebAssembly backend did not start; run with --allow-read, or use backend=cpu",
     );
   }
   await tf.ready();
+}
+
+/**
+ * Starts TensorFlow.js' WebAssembly backend. Its package finds its own
+ * binaries next to its script, in Deno's npm cache too.
+ *
+ * @param threads How many threads compute; the first start decides.
+ * @returns The device, for people.
+ */
+export async function startWasm(threads: number): Promise<string> {
+  const wasm = await import("@tensorflow/tfjs-backend-wasm");
+  if (threads > 1 && tf.findBackend("wasm") == null) {
+    tf.env().set("WASM_HAS_MULTITHREAD_SUPPORT", true);
+    wasm.setThreadsCount(threads);
+    await withWasmThreads(threads, start);
+  } else {
+    await start();
+  }
   registerWasmGradients();
   const simd = await tf.env().getAsync("WASM_HAS_SIMD_SUPPORT");
-  const threads = wasm.getThreadsCount();
-  return `WebAssembly${simd ? " SIMD" : ""}, ${threads} ${
-    threads === 1 ? "thread" : "threads"
+  const running = wasm.getThreadsCount();
+  return `WebAssembly${simd ? " SIMD" : ""}, ${running} ${
+    running === 1 ? "thread" : "threads"
   }`;
 }

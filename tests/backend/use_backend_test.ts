@@ -72,6 +72,39 @@ Deno.test("wasm says nothing and needs only --allow-read", async () => {
   assertEquals([stdout, stderr], ["wasm 3\n3\n", ""]);
 });
 
+Deno.test("one and two threads of wasm give the same numbers", async () => {
+  const outputs = await Promise.all([1, 2].map((wasmThreads) =>
+    runIsolated(
+      `const { device } = await useBackend("wasm", { wasmThreads: ${wasmThreads} });
+       const x = tf.sin(tf.range(0, 64 * 48)).reshape([64, 48]);
+       const y = tf.matMul(x, x, false, true);
+       const z = tf.depthwiseConv2d(
+         x.reshape([1, 8, 8, 48]), x.slice(0, 49).reshape([7, 7, 48, 1]),
+         1, "same");
+       console.log(device);
+       console.log(JSON.stringify([...await y.data(), ...await z.data()]));`,
+      ["--allow-read"],
+    )
+  ));
+  const [one, two] = outputs.map(({ stdout }) => stdout.split("\n"));
+  assertEquals(one![0], "WebAssembly SIMD, 1 thread");
+  assertEquals(two![0], "WebAssembly SIMD, 2 threads");
+  assert(one![1]!.length > 10_000);
+  assertEquals(one![1], two![1]);
+  assertEquals(outputs.map(({ stderr }) => stderr), ["", ""]);
+});
+
+Deno.test("a number of threads that makes no sense is refused", async () => {
+  const error = await assertRejects(
+    () => useBackend("wasm", { wasmThreads: 9 }),
+    BackendError,
+  );
+  assertEquals(
+    error.message,
+    "wasmThreads: found 9, expected a whole number from 1 to 8",
+  );
+});
+
 Deno.test("backend=tensorflow says how to install it", async () => {
   const { stdout } = await runIsolated(
     `await useBackend("tensorflow").catch((e) => console.log(e.message));`,
