@@ -64,7 +64,6 @@ async function verify(
       "--allow-read",
       "--allow-env",
       "--allow-ffi",
-      "--allow-sys",
       program.href,
       backend,
     ]);

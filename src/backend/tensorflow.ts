@@ -48,11 +48,11 @@ function setupCommand(build: TensorflowBuild): string {
 }
 
 async function checkPermission(backend: string): Promise<void> {
-  for (const name of ["ffi", "read", "sys", "env"] as const) {
+  for (const name of ["ffi", "read", "env"] as const) {
     const { state } = await Deno.permissions.query({ name });
     if (state !== "granted") {
       throw new BackendError(
-        `backend=${backend}: TensorFlow's library needs --allow-ffi, --allow-read, --allow-sys and --allow-env; --allow-${name} is not given`,
+        `backend=${backend}: TensorFlow's library needs --allow-ffi, --allow-read and --allow-env; --allow-${name} is not given`,
       );
     }
   }

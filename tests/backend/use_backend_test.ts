@@ -15,27 +15,27 @@ async function runIsolated(
   flags: string[],
   env: Record<string, string> = {},
 ): Promise<{ stdout: string; stderr: string }> {
-  const module = import.meta.resolve("../../src/backend/mod.ts");
-  const file = await Deno.makeTempFile({
-    dir: new URL(".", import.meta.url).pathname,
-    suffix: ".ts",
-  });
-  try {
-    await Deno.writeTextFile(
-      file,
-      `import * as tf from "@tensorflow/tfjs";
-       import { useBackend } from "${module}";
-       ${source}`,
-    );
-    const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "--quiet", "--no-check", "--no-prompt", ...flags, file],
-      env,
-    }).output();
-    const text = new TextDecoder();
-    return { stdout: text.decode(stdout), stderr: text.decode(stderr) };
-  } finally {
-    await Deno.remove(file);
-  }
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "--no-check", "--no-prompt", ...flags, "-"],
+    cwd: new URL("../..", import.meta.url),
+    env,
+    // A process that does not end by itself is a failure too.
+    signal: AbortSignal.timeout(30_000),
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(
+    `import * as tf from "@tensorflow/tfjs";
+     import { useBackend } from "./src/backend/mod.ts";
+     ${source}`,
+  ));
+  await writer.close();
+  const { success, stdout, stderr } = await child.output();
+  assert(success);
+  const text = new TextDecoder();
+  return { stdout: text.decode(stdout), stderr: text.decode(stderr) };
 }
 
 Deno.test("useBackend starts wasm and cpu, which multiply", async () => {
