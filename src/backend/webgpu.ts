@@ -28,7 +28,7 @@ export async function startWebgpu(insist: boolean): Promise<string> {
       `backend=auto: ${adapter.info.description} is a GPU in software`,
     );
   }
-  await import("npm:@tensorflow/tfjs-backend-webgpu@4.22.0");
+  await import("@tensorflow/tfjs-backend-webgpu");
   let started = false;
   try {
     started = await tf.setBackend("webgpu");
