@@ -46,9 +46,18 @@ export interface EvaluateOptions {
 export class ImageClassificationTaskPool {
   readonly #options: ImageClassificationTaskPoolOptions;
 
-  /** @param options Test sets and image processor. */
+  /**
+   * @param options Test sets and image processor.
+   * @throws {DatasetError} If a task's name is a key that every report has.
+   */
   constructor(options: ImageClassificationTaskPoolOptions) {
     this.#options = options;
+    for (const task of this.tasks) {
+      if (task !== "model_info" && task !== "average") continue;
+      throw new DatasetError(
+        `task ${task}: reports have model_info and average for all tasks, expected another name`,
+      );
+    }
   }
 
   /** Names of the tasks. */
