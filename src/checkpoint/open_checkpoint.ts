@@ -1,27 +1,37 @@
 import { basename, join } from "@std/path";
 import { CheckpointError } from "../fusion_error.ts";
+import { openPytorch } from "./pytorch_file.ts";
 import { reasonOf } from "./reason.ts";
 import { openSafetensors } from "./safetensors.ts";
 import { openSharded, shardFiles } from "./sharded.ts";
 import type { StateDict } from "./state_dict.ts";
 
-const WEIGHTS_FILE = "model.safetensors";
-const INDEX_FILE = "model.safetensors.index.json";
+/** Files of a folder that may be its checkpoint: the first one there is. */
+const CHECKPOINT_FILES = [
+  "model.safetensors",
+  "model.safetensors.index.json",
+  "pytorch_model.bin",
+  "pytorch_model.bin.index.json",
+];
 
 /** Folder entries that an error message lists. */
 const LISTED_FILES = 10;
 
 /**
- * Opens a checkpoint for reading; only its header is read.
+ * Opens a checkpoint for reading; only names, types and shapes are read.
  *
- * @param path A `.safetensors` file, an index of shards
- * (`*.safetensors.index.json`), or a folder that has `model.safetensors` or
- * `model.safetensors.index.json`.
+ * @param path A `.safetensors` file, a file that `torch.save` wrote (`.bin`,
+ * `.pt`, `.pth`, `.ckpt`), an index of shards of either kind
+ * (`*.index.json`), or a folder that has `model.safetensors`,
+ * `model.safetensors.index.json`, `pytorch_model.bin` or
+ * `pytorch_model.bin.index.json`; the first of them is taken.
  * @throws {CheckpointError} If there is no such checkpoint or it is not valid.
  */
 export async function openCheckpoint(path: string): Promise<StateDict> {
   const file = await checkpointFile(path);
-  return isIndex(file) ? await openSharded(file) : await openSafetensors(file);
+  return isIndex(file)
+    ? await openSharded(file, openFile)
+    : await openFile(file);
 }
 
 /**
@@ -39,6 +49,12 @@ export async function listCheckpointFiles(path: string): Promise<string[]> {
   return [basename(file), ...[...shards].sort()];
 }
 
+async function openFile(path: string): Promise<StateDict> {
+  return /\.(bin|pt|pth|ckpt)$/.test(path)
+    ? await openPytorch(path)
+    : await openSafetensors(path);
+}
+
 function isIndex(path: string): boolean {
   return path.endsWith(".index.json");
 }
@@ -49,20 +65,13 @@ async function checkpointFile(path: string): Promise<string> {
     isFolder = (await Deno.stat(path)).isDirectory;
   } catch (error) {
     throw new CheckpointError(
-      `cannot open ${path}: ${
-        reasonOf(error)
-      }, expected a folder with ${WEIGHTS_FILE}, or a .safetensors file`,
+      `cannot open ${path}: ${reasonOf(error)}, expected a folder with ${
+        CHECKPOINT_FILES[0]
+      }, or a .safetensors file`,
       { cause: error },
     );
   }
-  if (!isFolder) {
-    if (/\.(bin|pt|pth|ckpt)$/.test(path)) {
-      throw new CheckpointError(
-        `${path}: PyTorch files are not supported yet, expected a .safetensors file`,
-      );
-    }
-    return path;
-  }
+  if (!isFolder) return path;
   const files: string[] = [];
   try {
     for await (const { name } of Deno.readDir(path)) files.push(name);
@@ -71,7 +80,7 @@ async function checkpointFile(path: string): Promise<string> {
       cause: error,
     });
   }
-  for (const file of [WEIGHTS_FILE, INDEX_FILE]) {
+  for (const file of CHECKPOINT_FILES) {
     if (files.includes(file)) return join(path, file);
   }
   files.sort();
@@ -79,10 +88,9 @@ async function checkpointFile(path: string): Promise<string> {
   const more = files.length > LISTED_FILES
     ? ` and ${files.length - LISTED_FILES} more`
     : "";
-  const hint = files.includes("pytorch_model.bin")
-    ? " (pytorch_model.bin is not supported yet)"
-    : "";
   throw new CheckpointError(
-    `${path} has no ${WEIGHTS_FILE} or ${INDEX_FILE}${hint}, found ${listed}${more}`,
+    `${path} has no ${CHECKPOINT_FILES.slice(0, -1).join(", ")} or ${
+      CHECKPOINT_FILES.at(-1)
+    }, found ${listed}${more}`,
   );
 }

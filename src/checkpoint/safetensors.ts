@@ -1,8 +1,8 @@
 import { CheckpointError } from "../fusion_error.ts";
 import { BinaryFile } from "./binary_file.ts";
 import { checkRange, noSuchTensor, targetOf } from "./element_range.ts";
-import { bytesOf, decodeElements, DTYPE_BYTES } from "./element_type.ts";
-import { reasonOf } from "./reason.ts";
+import { DTYPE_BYTES } from "./element_type.ts";
+import { readElements, unreadable } from "./read_elements.ts";
 import {
   LARGEST_HEADER,
   LENGTH_BYTES,
@@ -11,9 +11,6 @@ import {
   type TensorEntry,
 } from "./safetensors_header.ts";
 import { elementCount, type StateDict, type TensorInfo } from "./state_dict.ts";
-
-/** Elements converted at a time: stored ones never take much memory besides. */
-const BLOCK = 1 << 18;
 
 /** A `.safetensors` file, open for reading. */
 export class SafetensorsFile implements StateDict {
@@ -79,44 +76,16 @@ export class SafetensorsFile implements StateDict {
   ): Promise<void> {
     const { dtype, shape, position } = this.#entry(name);
     checkRange(this.source, name, shape, begin, end);
-    const count = end - begin;
-    const values = targetOf(this.source, name, count, target);
-    const elementBytes = DTYPE_BYTES[dtype];
-    const from = position + begin * elementBytes;
-    // float32 needs no conversion: the file is read straight into the array.
-    if (dtype === "F32") return await this.#fill(name, bytesOf(values), from);
-    const block = new Uint8Array(Math.min(count, BLOCK) * elementBytes);
-    for (let done = 0; done < count; done += BLOCK) {
-      const part = values.subarray(done, done + BLOCK);
-      const bytes = block.subarray(0, part.length * elementBytes);
-      await this.#fill(name, bytes, from + done * elementBytes);
-      decodeElements(dtype, bytes, part);
-    }
+    const values = targetOf(this.source, name, end - begin, target);
+    await readElements(this.source, name, this.#file, {
+      dtype,
+      position: position + begin * DTYPE_BYTES[dtype],
+    }, values);
   }
 
   /** Closes the file. */
   close(): void {
     this.#file.close();
-  }
-
-  async #fill(
-    name: string,
-    bytes: Uint8Array,
-    position: number,
-  ): Promise<void> {
-    let count: number;
-    try {
-      count = await this.#file.read(bytes, position);
-    } catch (error) {
-      throw unreadable(this.source, error);
-    }
-    if (count < bytes.length) {
-      throw new CheckpointError(
-        `${this.source} became shorter while it was read: tensor ${
-          JSON.stringify(name)
-        } is cut off`,
-      );
-    }
   }
 
   #entry(name: string): TensorEntry {
@@ -183,12 +152,4 @@ function cutOff(path: string, promised: number, size: number): CheckpointError {
   return new CheckpointError(
     `${path} is cut off: its header promises ${promised} bytes, the file has ${size}`,
   );
-}
-
-function unreadable(path: string, error: unknown): CheckpointError {
-  return error instanceof CheckpointError
-    ? error
-    : new CheckpointError(`cannot read ${path}: ${reasonOf(error)}`, {
-      cause: error,
-    });
 }

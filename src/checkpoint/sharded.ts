@@ -3,27 +3,31 @@ import { CheckpointError } from "../fusion_error.ts";
 import { duplicateKey } from "./duplicate_key.ts";
 import { noSuchTensor } from "./element_range.ts";
 import { reasonOf } from "./reason.ts";
-import { openSafetensors, type SafetensorsFile } from "./safetensors.ts";
 import type { StateDict } from "./state_dict.ts";
 
 /**
- * Opens a checkpoint that is split over several `.safetensors` files by an
- * index, `model.safetensors.index.json`. Only the shards' headers are read.
+ * Opens a checkpoint that is split over several files by an index,
+ * `model.safetensors.index.json` or `pytorch_model.bin.index.json`. Of the
+ * shards only names, types and shapes are read.
  *
  * @param path The index.
+ * @param openShard Opens one file.
  * @throws {CheckpointError} If the index or a shard is missing or not valid, or
  * a tensor is not in the shard that the index names.
  */
-export async function openSharded(path: string): Promise<StateDict> {
+export async function openSharded(
+  path: string,
+  openShard: (path: string) => Promise<StateDict>,
+): Promise<StateDict> {
   const files = await shardFiles(path);
-  const shards = new Map<string, SafetensorsFile>();
+  const shards = new Map<string, StateDict>();
   const close = (): void => shards.forEach((shard) => shard.close());
-  const shardOf = new Map<string, SafetensorsFile>();
+  const shardOf = new Map<string, StateDict>();
   try {
     for (const [name, file] of files) {
       let shard = shards.get(file);
       if (!shard) {
-        shard = await openSafetensors(join(dirname(path), file));
+        shard = await openShard(join(dirname(path), file));
         shards.set(file, shard);
       }
       shardOf.set(name, shard);
@@ -44,7 +48,7 @@ export async function openSharded(path: string): Promise<StateDict> {
     close();
     throw error;
   }
-  const get = (name: string): SafetensorsFile => {
+  const get = (name: string): StateDict => {
     const shard = shardOf.get(name);
     if (!shard) throw noSuchTensor(path, name);
     return shard;
@@ -58,8 +62,13 @@ export async function openSharded(path: string): Promise<StateDict> {
     location: path,
     info: (name) => get(name).info(name),
     read: async (name, begin, end) => await get(name).read(name, begin, end),
-    readInto: async (name, begin, end, target) =>
-      await get(name).readInto(name, begin, end, target),
+    readInto: async (name, begin, end, target) => {
+      const shard = get(name);
+      if (shard.readInto) {
+        return await shard.readInto(name, begin, end, target);
+      }
+      target.set(await shard.read(name, begin, end));
+    },
     close,
   };
 }
@@ -98,14 +107,18 @@ export async function shardFiles(
       `${path} has no "weight_map", expected the shard's file name for each tensor`,
     );
   }
+  const extension = path.endsWith(".bin.index.json") ? ".bin" : ".safetensors";
   const files = new Map<string, string>();
   for (const [name, file] of Object.entries(map)) {
     // A shard beside the index, nowhere else on this machine.
-    if (typeof file !== "string" || !/^[^/\\\0]+\.safetensors$/.test(file)) {
+    if (
+      typeof file !== "string" || !/^[^/\\\0]+$/.test(file) ||
+      !file.endsWith(extension)
+    ) {
       throw new CheckpointError(
         `${path}: tensor ${JSON.stringify(name)} is said to be in ${
           JSON.stringify(file)
-        }, expected the name of a .safetensors file in the same folder`,
+        }, expected the name of a ${extension} file in the same folder`,
       );
     }
     files.set(name, file);

@@ -29,20 +29,11 @@ Deno.test("openCheckpoint() tells what a folder has instead", async () => {
       (await assertRejects(() => openCheckpoint(folder), CheckpointError))
         .message;
     const problem =
-      `${folder} has no model.safetensors or model.safetensors.index.json`;
+      `${folder} has no model.safetensors, model.safetensors.index.json, pytorch_model.bin or pytorch_model.bin.index.json`;
     assertEquals(await message(), `${problem}, found nothing`);
-    const model = join(folder, "pytorch_model.bin");
-    await Deno.writeTextFile(model, "");
+    await Deno.writeTextFile(join(folder, "model.pt"), "");
     await Deno.writeTextFile(join(folder, "config.json"), "{}");
-    assertEquals(
-      await message(),
-      `${problem} (pytorch_model.bin is not supported yet), found config.json, pytorch_model.bin`,
-    );
-    await assertRejects(
-      () => openCheckpoint(model),
-      CheckpointError,
-      "PyTorch files are not supported yet",
-    );
+    assertEquals(await message(), `${problem}, found config.json, model.pt`);
     for (let i = 0; i < 10; i++) {
       await Deno.writeTextFile(join(folder, `a${i}`), "");
     }
