@@ -83,7 +83,7 @@ function resultsTable(report: EvaluationReport): string {
     ["task", "accuracy", "loss"],
     [...taskResults(report), ["average", report.average] as const].map(
       ([task, { accuracy, loss }]) => [
-        code(task.replaceAll("|", "\\|")),
+        code(task),
         percentage(accuracy),
         loss.toFixed(4),
       ],

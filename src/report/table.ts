@@ -6,13 +6,17 @@ export function percentage(share: number): string {
   return (100 * share).toFixed(2);
 }
 
-/** A Markdown table; the first column is left-aligned, the others right. */
+/**
+ * A Markdown table; the first column is left-aligned, the others right. What
+ * would end a cell, a line or (in a terminal) change colours stays text.
+ */
 export function markdownTable(
   header: readonly string[],
   rows: readonly (readonly string[])[],
 ): string {
-  const widths = header.map((_, column) =>
-    Math.max(3, ...[header, ...rows].map((row) => (row[column] ?? "").length))
+  const [head = [], ...body] = [header, ...rows].map((row) => row.map(cellOf));
+  const widths = head.map((_, column) =>
+    Math.max(3, ...[head, ...body].map((row) => (row[column] ?? "").length))
   );
   const line = (cells: readonly string[]): string =>
     `| ${
@@ -23,7 +27,11 @@ export function markdownTable(
   const rule = widths.map((width, i) =>
     i === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`
   );
-  return [line(header), line(rule), ...rows.map(line)].join("\n");
+  return [line(head), line(rule), ...body.map(line)].join("\n");
+}
+
+function cellOf(text: string): string {
+  return text.replace(/[\p{Cc}\u2028\u2029]+/gu, " ").replaceAll("|", "\\|");
 }
 
 /**
