@@ -5,7 +5,7 @@ import { ConfigError } from "../fusion_error.ts";
 const size = z.int().positive();
 
 const schema = z.looseObject({
-  model_type: z.literal("convnext").default("convnext"),
+  model_type: z.enum(["convnext", "convnextv2"]).default("convnext"),
   num_channels: size.default(3),
   patch_size: z.union([size, z.tuple([size, size])]).default(4),
   num_stages: size.default(4),
@@ -28,8 +28,8 @@ const schema = z.looseObject({
  * read and written again loses nothing.
  */
 export interface ConvNextConfig {
-  /** Always `"convnext"`. */
-  model_type: "convnext";
+  /** The architecture: ConvNeXt, or ConvNeXt V2. */
+  model_type: "convnext" | "convnextv2";
   /** Colour channels of `pixel_values`. */
   num_channels: number;
   /** Height and width in pixels of the stem's patches. */
@@ -46,7 +46,10 @@ export interface ConvNextConfig {
   initializer_range: number;
   /** Epsilon of the LayerNorm over pooled features (blocks use 1e-6). */
   layer_norm_eps: number;
-  /** Initial layer scale; blocks have none where it is 0 or less. */
+  /**
+   * Initial layer scale; blocks have none where it is 0 or less, as always in
+   * ConvNeXt V2.
+   */
   layer_scale_init_value: number;
   /** Stochastic depth, used in training only. */
   drop_path_rate: number;
@@ -86,6 +89,7 @@ export function parseConvNextConfig(
     );
   }
   const { num_labels, ...config } = result.data;
+  if (config.model_type === "convnextv2") config.layer_scale_init_value = 0;
   for (const key of ["hidden_sizes", "depths"] as const) {
     if (config[key].length !== config.num_stages) {
       throw new ConfigError(

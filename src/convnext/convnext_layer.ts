@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { gelu, layerNorm } from "../backend/mod.ts";
 import type { ConvNextConfig } from "./config.ts";
+import { globalResponseNorm } from "./global_response_norm.ts";
 import { normal } from "./normal.ts";
 
 const ACTIVATIONS: Record<
@@ -16,6 +17,7 @@ interface ConvNextLayerOptions {
   name: string;
   hiddenAct: ConvNextConfig["hidden_act"];
   layerScale: number;
+  globalResponseNorm?: boolean;
   initializerRange: number;
   dropPath: number;
 }
@@ -23,10 +25,12 @@ interface ConvNextLayerOptions {
 /**
  * A ConvNeXt block, `ConvNextLayer` in transformers: depthwise 7x7
  * convolution, LayerNorm (epsilon 1e-6), pointwise product to four times the
- * channels, activation, pointwise product back, layer scale, residual.
+ * channels, activation, pointwise product back, layer scale, residual. In
+ * ConvNeXt V2, `ConvNextV2Layer`, responses are normalized after the activation
+ * (GRN) and no layer is scaled.
  * Input and output: [batch, height, width, channels].
  *
- * https://arxiv.org/abs/2201.03545
+ * https://arxiv.org/abs/2201.03545, https://arxiv.org/abs/2301.00808
  */
 export class ConvNextLayer extends tf.layers.Layer {
   /** Name under which TensorFlow.js stores the class in a saved model. */
@@ -53,6 +57,10 @@ export class ConvNextLayer extends tf.layers.Layer {
     add("layernorm.bias", [channels]);
     add("pwconv1.weight", [channels, 4 * channels], kernel);
     add("pwconv1.bias", [4 * channels]);
+    if (this.#options.globalResponseNorm) {
+      add("grn.weight", [1, 1, 1, 4 * channels]);
+      add("grn.bias", [1, 1, 1, 4 * channels]);
+    }
     add("pwconv2.weight", [4 * channels, channels], kernel);
     add("pwconv2.bias", [channels]);
     if (this.#options.layerScale > 0) {
@@ -105,6 +113,16 @@ export class ConvNextLayer extends tf.layers.Layer {
         weight("pwconv1.bias"),
       );
       features = ACTIVATIONS[this.#options.hiddenAct](features);
+      if (this.#options.globalResponseNorm) {
+        features = tf.reshape(
+          globalResponseNorm(
+            tf.reshape(features, [batch, height, width, 4 * channels]),
+            weight("grn.weight"),
+            weight("grn.bias"),
+          ),
+          [batch * height * width, 4 * channels],
+        );
+      }
       features = pointwise(
         features,
         weight("pwconv2.weight"),

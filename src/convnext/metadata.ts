@@ -37,7 +37,7 @@ export function metadataOf(model: tf.LayersModel): ModelMetadata {
   };
 }
 
-/** Names of the layers that merging may change, `["convnext"]`. */
+/** Names of the layers that merging may change: `["convnext"]`, or `["convnextv2"]`. */
 export function fusionTargets(model: tf.LayersModel): readonly string[] {
   return metadataOf(model).fusion_targets;
 }

@@ -1,5 +1,13 @@
 /** ConvNeXt as a `tf.LayersModel` in Hugging Face's names and numbers. */
 export {
+  type Architecture,
+  architectureOf,
+  ARCHITECTURES,
+  FUSION_TARGETS,
+  fusionTargetsAmong,
+  fusionTargetsOf,
+} from "./architecture.ts";
+export {
   type ConvNextConfig,
   labelMaps,
   labelsOf,
@@ -16,7 +24,6 @@ export {
   attachHead,
   backboneOf,
   createConvNext,
-  FUSION_TARGETS,
   hiddenStatesModel,
 } from "./model.ts";
 export {

@@ -1,12 +1,14 @@
 import * as tf from "@tensorflow/tfjs";
+import {
+  architectureOf,
+  ARCHITECTURES,
+  fusionTargetsOf,
+} from "./architecture.ts";
 import { type ConvNextConfig, numLabels } from "./config.ts";
 import { ConvNextLayer } from "./convnext_layer.ts";
 import { ConvNextLayerNorm } from "./layer_norm.ts";
 import { setMetadata } from "./metadata.ts";
 import { normal } from "./normal.ts";
-
-/** Names of the layers that merging may change. */
-export const FUSION_TARGETS: readonly string[] = ["convnext"];
 
 /** How a model's weights begin. */
 export interface InitializeOptions {
@@ -23,8 +25,9 @@ export interface InitializeOptions {
  *
  * Input `pixel_values` [batch, height, width, channels] -> layer `convnext`
  * (a LayersModel whose output is the pooled features [batch, channels]) ->
- * layer `classifier` (Dense; output: logits [batch, labels], no softmax).
- * `convnext` is flagged as fusion target in the user-defined metadata, which
+ * layer `classifier` (Dense; output: logits [batch, labels], no softmax). The
+ * backbone of a ConvNeXt V2 is called `convnextv2`.
+ * The backbone is flagged as fusion target in the user-defined metadata, which
  * also carries the config.
  *
  * @param config As `config.json` of `facebook/convnext-{tiny,small,base,large,xlarge}-224`.
@@ -60,11 +63,11 @@ export function attachHead(
   });
   const pooled = applyShared(backbone, pixelValues);
   const model = tf.model({
-    name: "ConvNextForImageClassification",
+    name: architectureOf(config).className,
     inputs: pixelValues,
     outputs: classifier.apply(pooled) as tf.SymbolicTensor,
   });
-  setMetadata(model, { fusion_targets: FUSION_TARGETS, config });
+  setMetadata(model, { fusion_targets: fusionTargetsOf(config), config });
   return model;
 }
 
@@ -85,11 +88,12 @@ function applyShared(
   return output;
 }
 
-/** The `convnext` layer: stem, stages, mean over space, LayerNorm. */
+/** The backbone: stem, stages, mean over space, LayerNorm. */
 function createBackbone(
   config: ConvNextConfig,
   initializerRange: number,
 ): tf.LayersModel {
+  const { backbone, globalResponseNorm } = architectureOf(config);
   const pixelValues = tf.input({
     shape: [null, null, config.num_channels],
     name: "backbone_pixel_values",
@@ -145,7 +149,8 @@ function createBackbone(
         new ConvNextLayer({
           name: `${path}.layers.${i}`,
           hiddenAct: config.hidden_act,
-          layerScale: config.layer_scale_init_value,
+          layerScale: globalResponseNorm ? 0 : config.layer_scale_init_value,
+          globalResponseNorm,
           initializerRange,
           dropPath: config.drop_path_rate * block / Math.max(blocks - 1, 1),
         }),
@@ -170,12 +175,14 @@ function createBackbone(
     }),
     features,
   );
-  return tf.model({ name: "convnext", inputs: pixelValues, outputs: features });
+  return tf.model({ name: backbone, inputs: pixelValues, outputs: features });
 }
 
-/** The `convnext` layer of a classifier. */
+/** The backbone of a classifier: its `convnext` or `convnextv2` layer. */
 export function backboneOf(model: tf.LayersModel): tf.LayersModel {
-  return model.getLayer("convnext") as tf.LayersModel;
+  const names = Object.values(ARCHITECTURES).map(({ backbone }) => backbone);
+  const layer = model.layers.find(({ name }) => names.includes(name));
+  return (layer ?? model.getLayer(names[0]!)) as tf.LayersModel;
 }
 
 /**

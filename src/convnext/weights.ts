@@ -30,6 +30,8 @@ function namedWeight(name: string, variable: tf.LayerVariable): NamedWeight {
   const shape = variable.shape as number[];
   const axes = name.endsWith("dwconv.weight")
     ? DEPTHWISE_TO_HUGGING_FACE
+    : /\.grn\.\w+$/.test(name) // [1, 1, 1, channels] in both
+    ? [0, 1, 2, 3]
     : TO_HUGGING_FACE[shape.length]!;
   return { name, variable, axes, shape: axes.map((axis) => shape[axis]!) };
 }
@@ -47,9 +49,10 @@ function weightsOfLayer(prefix: string, layer: tf.layers.Layer): NamedWeight[] {
 
 /** Every weight of a classifier, in the order in which transformers saves. */
 function weightsOf(model: tf.LayersModel): NamedWeight[] {
+  const backbone = backboneOf(model);
   const weights = [
-    ...backboneOf(model).layers.flatMap((layer) =>
-      weightsOfLayer(`convnext.${layer.name}`, layer)
+    ...backbone.layers.flatMap((layer) =>
+      weightsOfLayer(`${backbone.name}.${layer.name}`, layer)
     ),
     ...weightsOfLayer("classifier", model.getLayer("classifier")),
   ];
@@ -79,7 +82,12 @@ export async function loadStateDict(
   const weights = weightsOf(model).filter(({ name }) =>
     name.startsWith(prefix)
   );
-  checkNames(weights, stateDict, prefix);
+  const layers = [`${backboneOf(model).name}.`, "classifier."];
+  checkNames(
+    weights,
+    stateDict,
+    layers.filter((layer) => layer.startsWith(prefix)),
+  );
   for (const { name, variable, axes, shape } of weights) {
     const values = await stateDict.read(name);
     tf.tidy(() => {
@@ -92,7 +100,7 @@ export async function loadStateDict(
 function checkNames(
   weights: NamedWeight[],
   stateDict: StateDict,
-  prefix: string,
+  layers: readonly string[],
 ): void {
   const found = new Set(stateDict.names);
   for (const { name, shape } of weights) {
@@ -108,11 +116,8 @@ function checkNames(
       );
     }
   }
-  const ours = ["convnext.", "classifier."].filter((own) =>
-    own.startsWith(prefix)
-  );
   for (const name of found) {
-    if (ours.some((own) => name.startsWith(own))) {
+    if (layers.some((layer) => name.startsWith(layer))) {
       throw new CheckpointError(
         `${stateDict.source}: tensor ${name} is not in a ConvNeXt of its config.json (depths or layer_scale_init_value do not fit)`,
       );
