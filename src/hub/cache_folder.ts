@@ -1,4 +1,16 @@
 import { join } from "@std/path";
+import { variable } from "./variable.ts";
+
+/**
+ * Where Hugging Face's tools keep their things on this machine: `HF_HOME`,
+ * else `XDG_CACHE_HOME/huggingface`, else `~/.cache/huggingface`.
+ */
+export function huggingFaceHome(): string {
+  const home = variable("HF_HOME");
+  if (home !== undefined) return expandHome(home);
+  const caches = variable("XDG_CACHE_HOME") ?? join(homeFolder(), ".cache");
+  return join(expandHome(caches), "huggingface");
+}
 
 /**
  * The Hugging Face cache on this machine, as `huggingface_hub` finds it:
@@ -8,18 +20,19 @@ import { join } from "@std/path";
  * @see https://huggingface.co/docs/huggingface_hub/package_reference/environment_variables
  */
 export function hubCacheFolder(): string {
-  const home = variable("HOME") ?? variable("USERPROFILE") ?? ".";
-  const expand = (path: string): string =>
-    path === "~" || path.startsWith("~/") ? join(home, path.slice(1)) : path;
   const cache = variable("HF_HUB_CACHE") ?? variable("HUGGINGFACE_HUB_CACHE");
-  if (cache !== undefined) return expand(cache);
-  const huggingFace = variable("HF_HOME");
-  if (huggingFace !== undefined) return join(expand(huggingFace), "hub");
-  const caches = variable("XDG_CACHE_HOME") ?? join(home, ".cache");
-  return join(expand(caches), "huggingface", "hub");
+  return cache !== undefined
+    ? expandHome(cache)
+    : join(huggingFaceHome(), "hub");
 }
 
-/** Empty counts as not set. */
-function variable(name: string): string | undefined {
-  return Deno.env.get(name) || undefined;
+/** A path with `~` in front spelt out. */
+export function expandHome(path: string): string {
+  return path === "~" || path.startsWith("~/")
+    ? join(homeFolder(), path.slice(1))
+    : path;
+}
+
+function homeFolder(): string {
+  return variable("HOME") ?? variable("USERPROFILE") ?? ".";
 }

@@ -1,3 +1,6 @@
+/** Kinds of repositories that hold something for a merge. */
+export type RepositoryType = "model" | "dataset";
+
 /** A repository of the Hugging Face hub at one of its revisions. */
 export interface RepositoryId {
   /** `owner/name`, or a bare name as of the hub's first models. */
@@ -26,4 +29,9 @@ export function parseRepositoryId(text: string): RepositoryId | undefined {
     /^[\w.-]+(\/[\w.-]+)*$/.test(revision) &&
     !revision.split("/").some((part) => /^\.+$/.test(part));
   return valid ? { name, revision } : undefined;
+}
+
+/** Whether a revision is a commit, which never changes. */
+export function isCommit(revision: string): boolean {
+  return /^[0-9a-f]{40}$/.test(revision);
 }

@@ -1,95 +1,74 @@
 import { join } from "@std/path";
 import { CheckpointError } from "../fusion_error.ts";
-import { hubCacheFolder } from "./cache_folder.ts";
-import { parseRepositoryId, type RepositoryId } from "./repository_id.ts";
+import { notAnId, snapshotFolder } from "./download_repository.ts";
+import { allFiles, type FileChooser, modelFiles } from "./model_files.ts";
+import { parseRepositoryId, type RepositoryType } from "./repository_id.ts";
+import { isSafePath } from "./safe_path.ts";
+import { type HubOptions, hubSettings } from "./settings.ts";
 
 /** Options of {@linkcode resolveModelPath}. */
-export interface ResolveModelPathOptions {
+export interface ResolveModelPathOptions extends HubOptions {
   /** Kind of repository. @default {"model"} */
-  repoType?: "model" | "dataset";
-  /** Folder of the Hugging Face cache. Default: {@linkcode hubCacheFolder}. */
-  cacheFolder?: string;
+  repoType?: RepositoryType;
   /** A file within the folder, whose path is wanted instead of the folder's. */
   filename?: string;
 }
 
 /**
- * Finds a model on this machine.
+ * Finds a model, on this machine or at the Hugging Face hub.
  *
  * @param idOrPath A folder or file, which is taken as it is, or a repository
- * id `owner/name[@revision]`, whose snapshot is looked up in the local Hugging
- * Face cache. A folder comes before a repository of the same name.
+ * id `owner/name[@revision]`. A folder comes before a repository of the same
+ * name, and the local Hugging Face cache, if it has all that a model needs,
+ * before the network. What is not there is downloaded into the cache.
  * @returns The path of the folder, or of `filename` in it.
- * @throws {CheckpointError} If there is no such folder and no such snapshot.
+ * @throws {CheckpointError} If the text is neither.
+ * @throws {HubError} If the hub does not give the model.
  */
 export async function resolveModelPath(
   idOrPath: string,
   options: ResolveModelPathOptions = {},
 ): Promise<string> {
   const { repoType = "model", filename } = options;
-  const folder = await exists(idOrPath)
-    ? idOrPath
-    : await snapshotFolder(idOrPath, repoType, options.cacheFolder);
-  if (filename === undefined) return folder;
-  if (filename.split(/[/\\]/).includes("..")) {
+  if (filename !== undefined && !isSafePath(filename)) {
     throw new CheckpointError(
       `${idOrPath}: the file name ${
         JSON.stringify(filename)
       } leads out of the ${repoType}'s folder`,
     );
   }
-  const file = join(folder, filename);
-  if (await exists(file)) return file;
-  throw new CheckpointError(`${folder} has no file ${filename}`);
-}
-
-async function snapshotFolder(
-  idOrPath: string,
-  repoType: "model" | "dataset",
-  cacheFolder: string = hubCacheFolder(),
-): Promise<string> {
+  if (await exists(idOrPath)) {
+    if (filename === undefined) return idOrPath;
+    const file = join(idOrPath, filename);
+    if (await exists(file)) return file;
+    throw new CheckpointError(`${idOrPath} has no file ${filename}`);
+  }
   const id = parseRepositoryId(idOrPath);
-  if (!id) {
-    throw new CheckpointError(
-      `${
-        JSON.stringify(idOrPath)
-      } does not exist, expected a ${repoType}'s folder or a Hugging Face repository id "owner/name"`,
-    );
-  }
-  const repository = join(
-    cacheFolder,
-    [`${repoType}s`, ...id.name.split("/")].join("--"),
+  if (!id) throw notAnId(idOrPath, repoType);
+  const folder = await snapshotFolder(
+    { ...id, type: repoType },
+    hubSettings(options),
+    filename === undefined
+      ? repoType === "model" ? modelFiles : allFiles
+      : oneFile(filename),
   );
-  const commit = await commitOf(repository, id);
-  const snapshot = join(repository, "snapshots", commit);
-  if (await exists(snapshot)) return snapshot;
-  const kind = repoType === "model" ? "" : ` --repo-type ${repoType}`;
-  const revision = id.revision === "main" ? "" : ` --revision ${id.revision}`;
-  throw new CheckpointError(
-    `${idOrPath} is not a folder, and not in the Hugging Face cache (looked for ${snapshot}): correct the path, or fetch it with \`huggingface-cli download ${id.name}${kind}${revision}\``,
-  );
+  return filename === undefined ? folder : join(folder, filename);
 }
 
-/** A revision's commit; the revision itself where the cache has no reference. */
-async function commitOf(
-  repository: string,
-  { revision }: RepositoryId,
-): Promise<string> {
-  let commit: string;
-  try {
-    commit = await Deno.readTextFile(join(repository, "refs", revision));
-  } catch {
-    return revision;
-  }
-  commit = commit.trim();
-  return /^[0-9a-f]+$/i.test(commit) ? commit : revision;
+function oneFile(path: string): FileChooser {
+  return (paths) =>
+    Promise.resolve(
+      paths.includes(path) ? { wanted: [path] } : { wanted: [], missing: path },
+    );
 }
 
 async function exists(path: string): Promise<boolean> {
   try {
     await Deno.stat(path);
     return true;
-  } catch {
+  } catch (error) {
+    // Of a path that may not be looked at, nobody knows whether it is there.
+    if (error instanceof Deno.errors.NotCapable) throw error;
     return false;
   }
 }

@@ -1,6 +1,15 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { join } from "@std/path";
-import { hubCacheFolder, resolveModelPath } from "../../src/hub/mod.ts";
+import {
+  hubCacheFolder,
+  HubError,
+  resolveModelPath,
+} from "../../src/hub/mod.ts";
 import { CheckpointError } from "../../src/fusion_error.ts";
 
 const COMMIT = "0123456789abcdef0123456789abcdef01234567";
@@ -21,10 +30,15 @@ async function withCache(
     await Deno.mkdir(join(folder, "snapshots", commit), { recursive: true });
     await Deno.mkdir(join(referenceFile, ".."), { recursive: true });
     await Deno.writeTextFile(referenceFile, commit);
-    await Deno.writeTextFile(
-      join(folder, "snapshots", commit, "config.json"),
-      "{}",
-    );
+    for (
+      const name of [
+        "config.json",
+        "model.safetensors",
+        "preprocessor_config.json",
+      ]
+    ) {
+      await Deno.writeTextFile(join(folder, "snapshots", commit, name), "{}");
+    }
   };
   try {
     await add("models--facebook--convnext-base-224", COMMIT, "main");
@@ -44,7 +58,7 @@ Deno.test("resolveModelPath() finds snapshots in the cache", async () => {
     const main = join(model, "snapshots", COMMIT);
     const other = join(model, "snapshots", OTHER);
     const find = (text: string): Promise<string> =>
-      resolveModelPath(text, { cacheFolder });
+      resolveModelPath(text, { cacheFolder, offline: true });
     assertEquals(await find(id), main);
     assertEquals(await find(`${id}@main`), main);
     assertEquals(await find(`${id}@refs/pr/1`), other);
@@ -57,6 +71,7 @@ Deno.test("resolveModelPath() finds snapshots in the cache", async () => {
       await resolveModelPath("tanganke/emnist", {
         cacheFolder,
         repoType: "dataset",
+        offline: true,
       }),
       join(cacheFolder, "datasets--tanganke--emnist", "snapshots", OTHER),
     );
@@ -65,9 +80,14 @@ Deno.test("resolveModelPath() finds snapshots in the cache", async () => {
       join(main, "config.json"),
     );
     await assertRejects(
-      () => resolveModelPath(id, { cacheFolder, filename: "x.json" }),
-      CheckpointError,
-      `${main} has no file x.json`,
+      () =>
+        resolveModelPath(id, {
+          cacheFolder,
+          filename: "x.json",
+          offline: true,
+        }),
+      HubError,
+      `lacks x.json in the Hugging Face cache (${main}), and HF_HUB_OFFLINE`,
     );
     await assertRejects(
       () => resolveModelPath(id, { cacheFolder, filename: "../x" }),
@@ -84,26 +104,32 @@ Deno.test("resolveModelPath() takes a folder or file as it is", async () => {
   assertEquals(await resolveModelPath(file), file);
 });
 
-Deno.test("resolveModelPath() says where it looked and what to do", async () => {
+Deno.test("resolveModelPath() offline says where it looked and what to do", async () => {
   await withCache(async (cacheFolder) => {
     const message = async (
       text: string,
       repoType: "model" | "dataset" = "model",
     ): Promise<string> =>
       (await assertRejects(
-        () => resolveModelPath(text, { cacheFolder, repoType }),
-        CheckpointError,
+        () => resolveModelPath(text, { cacheFolder, repoType, offline: true }),
+        HubError,
       )).message;
     assertEquals(
       await message("no/body"),
-      `no/body is not a folder, and not in the Hugging Face cache (looked for ${
-        join(cacheFolder, "models--no--body", "snapshots", "main")
-      }): correct the path, or fetch it with \`huggingface-cli download no/body\``,
+      `no/body is no folder here, is not in the Hugging Face cache (${
+        join(cacheFolder, "models--no--body")
+      }), and HF_HUB_OFFLINE forbids to download it: correct the path, unset HF_HUB_OFFLINE, or fetch it with \`hf download no/body\``,
     );
     assert(
       (await message("gpt2@v2", "dataset")).endsWith(
-        "`huggingface-cli download gpt2 --repo-type dataset --revision v2`",
+        "`hf download gpt2 --repo-type dataset --revision v2`",
       ),
+    );
+    const model = join(cacheFolder, "models--gpt2", "snapshots", COMMIT);
+    await Deno.remove(join(model, "model.safetensors"));
+    assertStringIncludes(
+      await message("gpt2"),
+      "gpt2 is no folder here, lacks model.safetensors or",
     );
   });
 });
@@ -149,9 +175,9 @@ Deno.test("a reference that holds a path is not followed", async () => {
       "../refs",
     );
     await assertRejects(
-      () => resolveModelPath("gpt2", { cacheFolder }),
-      CheckpointError,
-      join("snapshots", "main"),
+      () => resolveModelPath("gpt2", { cacheFolder, offline: true }),
+      HubError,
+      "is not in the Hugging Face cache",
     );
   });
 });
