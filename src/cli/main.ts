@@ -73,13 +73,49 @@ Example:
     help: `
 Keys:
   model=DIR    a merged model's folder, or a Hugging Face ConvNeXt's
-  task=NAME    whose head classifies; needed where the model has several
+  task=NAME    whose head classifies, where the model has several (default:
+               that of _pretrained_)
   top_k=5      how many classes to print
 ${COMMON}
 
 Example:
   fusion predict model=demo/pool/emoji photo.jpg top_k=3`,
     load: async () => (await import("./predict.ts")).predict,
+  },
+  {
+    name: "analyze",
+    summary: "compare the task vectors of a model pool",
+    usage: "modelpool=POOL [report_save_path=FILE] [--json]",
+    json: true,
+    help: `
+Prints the cosine similarity of every two task vectors (expert minus
+_pretrained_), their norms by layer, and the share of weights that one model
+raises and another lowers.
+
+Keys:
+  modelpool=POOL         a preset, a YAML file, or a folder with one model
+                         folder per task, one of them \`pretrained\` or
+                         \`_pretrained_\`
+  report_save_path=FILE  where the analysis goes, as JSON
+  chunk_size=N           elements of a tensor read at a time
+
+Example:
+  fusion analyze modelpool=demo report_save_path=analysis.json`,
+    load: async () => (await import("./analyze.ts")).analyze,
+  },
+  {
+    name: "merge-info",
+    summary: "tell how a folder was merged, and whether its sources changed",
+    usage: "DIR [--json]",
+    json: true,
+    help: `
+Hashes the sources that merge.json names and compares them with the SHA-256
+recorded there. Exit status 2, with one line, if a source has changed or is
+missing.
+
+Example:
+  fusion merge-info out`,
+    load: async () => (await import("./merge_info.ts")).mergeInfo,
   },
   {
     name: "inspect",
