@@ -87,6 +87,7 @@ export async function mergePool(
   const underWay: Promise<void>[] = [];
   try {
     for (const chunk of chunks) {
+      if (underWay.length >= executor.parallel) await underWay.shift();
       const writing = executor.run(chunk).then(async (values) => {
         await sink.write(chunk.name, chunk.begin, values);
         done += values.length;
@@ -94,7 +95,6 @@ export async function mergePool(
       });
       writing.catch(() => {}); // awaited, and so reported, in its turn
       underWay.push(writing);
-      if (underWay.length > executor.parallel) await underWay.shift();
     }
     for (const writing of underWay) await writing;
   } finally {
