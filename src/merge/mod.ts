@@ -33,12 +33,16 @@ export {
 } from "./task_vector_pass.ts";
 export { taskVectorValues } from "./task_vector_values.ts";
 export {
-  findTiesFacts,
   mergeTies,
-  type TiesFacts,
+  mergeTiesInOneLoop,
+  mergeTiesInOperations,
   type TiesMergeFunction,
+} from "./merge_ties.ts";
+export {
+  findTiesFacts,
+  type TiesFacts,
   type TiesParameters,
-} from "./ties.ts";
+} from "./ties_facts.ts";
 export { type AdamOptions, minimize } from "./adam.ts";
 export {
   frobeniusNorm,

@@ -1,4 +1,3 @@
-import * as tf from "@tensorflow/tfjs";
 import { elementCount } from "../checkpoint/mod.ts";
 import { MethodError } from "../fusion_error.ts";
 import { kthMagnitudes } from "./kth_value.ts";
@@ -6,9 +5,6 @@ import type { PrepareContext } from "./method.ts";
 import { type NumberParameter, resolveNumber } from "./number_parameter.ts";
 import type { MergePool } from "./pool.ts";
 import { type TaskVectorChunk, taskVectorPass } from "./task_vector_pass.ts";
-
-/** How TIES combines the values that agree with the elected sign. */
-export type TiesMergeFunction = "sum" | "mean" | "max";
 
 /** What TIES must know of whole task vectors. */
 export interface TiesFacts {
@@ -90,49 +86,4 @@ function sumOfSigns(
     else if (sums[i]! < 0) signs--;
   }
   return signs;
-}
-
-/**
- * TIES' merged task vector: trim, elect signs, merge what agrees.
- *
- * @param deltas Each model's task vector, or a chunk of it.
- */
-export function mergeTies(
-  deltas: readonly tf.Tensor[],
-  { thresholds, majoritySign }: TiesFacts,
-  mergeFunction: TiesMergeFunction,
-): tf.Tensor {
-  const zeros = tf.zerosLike(deltas[0]!);
-  const trimmed = deltas.map((delta, t) =>
-    thresholds[t] === 0 ? delta : tf.where(
-      tf.greaterEqual(tf.abs(delta), thresholds[t]!),
-      delta,
-      zeros,
-    )
-  );
-  const total = addAll(trimmed);
-  // Where no sign has the majority at all, FusionBench keeps the negative
-  // values for `sum` and `mean`, and nothing for `max`.
-  const fallback = majoritySign || (mergeFunction === "max" ? 0 : -1);
-  const sign = tf.where(
-    tf.equal(total, 0),
-    tf.fill(total.shape, fallback),
-    tf.sign(total),
-  );
-  // Times the elected sign, what agrees is positive.
-  const agreeing = trimmed.map((delta) => tf.relu(tf.mul(delta, sign)));
-  if (mergeFunction === "max") {
-    return tf.mul(
-      sign,
-      agreeing.reduce((most, value) => tf.maximum(most, value)),
-    );
-  }
-  const sum = tf.mul(sign, addAll(agreeing));
-  if (mergeFunction === "sum") return sum;
-  const count = addAll(agreeing.map((value) => tf.step(value)));
-  return tf.div(sum, tf.maximum(count, 1));
-}
-
-function addAll(tensors: readonly tf.Tensor[]): tf.Tensor {
-  return tensors.length === 1 ? tensors[0]! : tf.addN([...tensors]);
 }
