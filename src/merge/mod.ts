@@ -54,3 +54,16 @@ export {
   timesTransposed,
   transposedTimes,
 } from "./linear_algebra.ts";
+export { modelOrder, type ModelOrderOptions } from "./model_order.ts";
+export { ensembleMethod } from "./ensemble_method.ts";
+export {
+  findTaskMasks,
+  type TaskMaskInput,
+  type TaskMaskRule,
+  type TaskMaskSink,
+} from "./task_masks.ts";
+export {
+  analyzePool,
+  type LayerAnalysis,
+  type PoolAnalysis,
+} from "./analyze.ts";

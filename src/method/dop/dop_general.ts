@@ -1,0 +1,2 @@
+/** FusionBench's name for DOP on any architecture. */
+export { default } from "./dop.ts";

@@ -1,0 +1,2 @@
+/** FusionBench's name for OPCM on any architecture. */
+export { default } from "./opcm.ts";
