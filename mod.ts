@@ -16,7 +16,9 @@ export * from "./src/dataset/mod.ts";
 export * from "./src/fusion_error.ts";
 export * from "./src/hub/mod.ts";
 export {
+  analyzePool,
   type BoundMethod,
+  type LayerAnalysis,
   mergeInMemory,
   type MergeInput,
   type MergeMethod,
@@ -26,7 +28,10 @@ export {
   type MergeSink,
   type NumberParameter,
   numberParameter,
+  type PoolAnalysis,
   type PrepareContext,
+  type TaskMaskInput,
+  type TaskMaskRule,
   taskVector,
 } from "./src/merge/mod.ts";
 export * from "./src/method/mod.ts";

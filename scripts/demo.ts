@@ -12,7 +12,7 @@ import {
   loadMethod,
   loadMultiTaskModel,
   mergeToFolder,
-  type MultiTaskModel,
+  type MultiTask,
   progressBar,
   useBackend,
 } from "../mod.ts";
@@ -44,7 +44,7 @@ const taskPool = new ImageClassificationTaskPool({
 });
 
 const reports = new Map<string, EvaluationReport>();
-async function evaluate(label: string, model: MultiTaskModel): Promise<void> {
+async function evaluate(label: string, model: MultiTask): Promise<void> {
   const bar = progressBar(`Evaluating ${label}`);
   const report = await taskPool.evaluate(model, {
     name: label,

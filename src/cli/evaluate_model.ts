@@ -1,4 +1,4 @@
-import type { MultiTaskModel } from "../convnext/mod.ts";
+import type { MultiTask } from "../convnext/mod.ts";
 import {
   accuracyTable,
   type EvaluationReport,
@@ -10,7 +10,7 @@ import { writeFileWhole } from "./write_file.ts";
 /** Evaluates a model with a progress bar for each task on standard error. */
 export async function evaluateWithProgress(
   taskPool: ImageClassificationTaskPool,
-  model: MultiTaskModel,
+  model: MultiTask,
   options: { name: string; fastDevRun?: boolean },
 ): Promise<EvaluationReport> {
   let current:

@@ -7,7 +7,7 @@ import {
   configOf,
   labelsOf,
   loadMultiTaskModel,
-  type MultiTaskModel,
+  type MultiTask,
 } from "../convnext/mod.ts";
 import { decodeImage } from "../dataset/mod.ts";
 import { ConfigError, ModelPoolError } from "../fusion_error.ts";
@@ -70,7 +70,7 @@ export async function predict(
 }
 
 async function headFor(
-  model: MultiTaskModel,
+  model: MultiTask,
   task: string | null,
   folder: string,
 ): Promise<tf.LayersModel> {

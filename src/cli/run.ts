@@ -8,11 +8,13 @@ import {
   createTaskPool,
   type RunConfig,
 } from "../config/mod.ts";
-import { loadMultiTaskModel, type MultiTaskModel } from "../convnext/mod.ts";
+import { loadMultiTaskModel, type MultiTask } from "../convnext/mod.ts";
 import { ModelPoolError } from "../fusion_error.ts";
 import type { BoundMethod, MergeOptions } from "../merge/mod.ts";
 import {
   type ConvNextForImageClassificationPool,
+  ensembleModels,
+  ensembleToFolder,
   mergeModels,
   mergeToFolder,
   writeModelCard,
@@ -44,7 +46,8 @@ export async function run(
     () => pool.loadProcessor(),
   );
   for (const task of taskPool?.tasks ?? []) {
-    if (!pool.modelNames.includes(task)) {
+    // An ensemble of models with the same classes treats every task alike.
+    if (!method.method.ensemble && !pool.modelNames.includes(task)) {
       throw new ModelPoolError(
         `task ${task} of the task pool: the model pool has no model, and so no head, of that name, it has ${
           pool.modelNames.join(", ")
@@ -59,7 +62,9 @@ export async function run(
   const backend = await useBackend(config.backend);
   const path = config.merged_model_save_path;
   if (!path) {
-    const model = await mergeModels(pool, method, mergeOptions(config));
+    const model = method.method.ensemble
+      ? await ensembleModels(pool, method)
+      : await mergeModels(pool, method, mergeOptions(config));
     tellBackend(backend);
     if (taskPool) await evaluateMerged(taskPool, model, method, config, json);
     return;
@@ -80,8 +85,9 @@ async function mergeWithProgress(
   config: RunConfig,
 ): Promise<ModelCard> {
   const bar = progressBar("Merging");
+  const write = method.method.ensemble ? ensembleToFolder : mergeToFolder;
   try {
-    return await mergeToFolder(pool, method, path, {
+    return await write(pool, method, path, {
       ...mergeOptions(config),
       dtype: config.dtype ?? undefined,
       card: { modelpool: config.modelpool },
@@ -94,7 +100,7 @@ async function mergeWithProgress(
 
 async function evaluateMerged(
   taskPool: ImageClassificationTaskPool,
-  model: MultiTaskModel,
+  model: MultiTask,
   method: BoundMethod,
   config: RunConfig,
   json: boolean,

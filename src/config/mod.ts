@@ -27,6 +27,8 @@ export {
   presetIndex,
 } from "./preset_index.ts";
 export {
+  type AnalyzeConfig,
+  analyzeConfigSchema,
   BACKEND_CHOICES,
   type BackendChoice,
   type DatasetEntryConfig,

@@ -137,6 +137,16 @@ export interface EvaluateConfig {
   fast_dev_run: boolean;
 }
 
+/** What `fusion analyze` does. */
+export interface AnalyzeConfig {
+  /** What to compare. */
+  modelpool: ModelPoolConfig;
+  /** File for the analysis. */
+  report_save_path?: string | null | undefined;
+  /** Elements of a tensor read at a time; by default the engine's choice. */
+  chunk_size?: number | null | undefined;
+}
+
 const housekeeping = {
   _recursive_: z.unknown().optional(),
   _usage_: z.unknown().optional(),
@@ -248,4 +258,11 @@ export const evaluateConfigSchema: Schema<EvaluateConfig> = z.strictObject({
   backend: z.enum(BACKEND_CHOICES).default("auto"),
   print_config: z.boolean().default(false),
   fast_dev_run: z.boolean().default(false),
+});
+
+/** Schema of an analysis. */
+export const analyzeConfigSchema: Schema<AnalyzeConfig> = z.strictObject({
+  modelpool: modelPoolSchema,
+  report_save_path: text.nullish(),
+  chunk_size: z.int().min(1).nullish(),
 });

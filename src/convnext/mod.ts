@@ -16,9 +16,12 @@ export {
   readConvNextConfig,
 } from "./config.ts";
 export { ConvNextLayer } from "./convnext_layer.ts";
+export { EnsembleModel } from "./ensemble_model.ts";
+export { combineLogits, type EnsembleRule } from "./ensemble_rule.ts";
 export { AutoImageProcessor } from "./image_processor.ts";
 export { loadLayersModel, saveLayersModel } from "./layers_model_folder.ts";
 export { ConvNextLayerNorm } from "./layer_norm.ts";
+export { loadMultiTaskModel } from "./load_multi_task_model.ts";
 export { configOf, fusionTargets, type ModelMetadata } from "./metadata.ts";
 export {
   attachHead,
@@ -32,9 +35,17 @@ export {
   type Head,
   headOf,
   loadConvNext,
-  loadMultiTaskModel,
   MultiTaskModel,
-  sameLabels,
   withHead,
 } from "./multi_task_model.ts";
+export type { MultiTask } from "./multi_task.ts";
+export { sameLabels } from "./same_labels.ts";
+export {
+  closeTaskMasks,
+  maskFile,
+  openTaskMasks,
+  packMask,
+  type TaskMasks,
+  taskStateDict,
+} from "./task_masks.ts";
 export { loadStateDict, stateDictOf, weightShapes } from "./weights.ts";

@@ -1,7 +1,9 @@
 import type * as tf from "@tensorflow/tfjs";
 import type * as z from "zod";
+import type { EnsembleRule } from "../convnext/mod.ts";
 import type { NumberParameter } from "./number_parameter.ts";
 import type { MergePool } from "./pool.ts";
+import type { TaskMaskRule } from "./task_masks.ts";
 
 /** What a method sees of one tensor, or of a chunk of it. */
 export interface MergeInput {
@@ -72,6 +74,13 @@ export interface MergeMethod<P = unknown, F = unknown> {
   ): Promise<F>;
   /** Merges one tensor or chunk; runs inside `tf.tidy`. */
   merge(input: MergeInput, parameters: P, facts: F): tf.Tensor;
+  /** For methods that keep a mask for each task besides the merged model. */
+  readonly taskMasks?: TaskMaskRule<P>;
+  /**
+   * For ensembles, which merge no weights: how the models' logits are combined.
+   * `merge` is then not to be called.
+   */
+  ensemble?(parameters: P, modelNames: readonly string[]): EnsembleRule;
 }
 
 /** A method with its parameters, ready to run. */

@@ -21,12 +21,14 @@ import {
   type ConvNextForImageClassificationPool,
 } from "./convnext_pool.ts";
 import { type SaveDType, writeModelFolder } from "./save_model.ts";
+import { taskMasksInMemory, writeTaskMasks } from "./save_task_masks.ts";
 
 /**
  * Merges a pool's backbones in memory, in float32.
  *
  * @returns The merged backbone under the head of `_pretrained_` (or of the
- * first model), with every expert's head.
+ * first model), with every expert's head, and its mask where the method keeps
+ * them.
  * @throws As `mergePool`.
  */
 export async function mergeModels(
@@ -39,7 +41,7 @@ export async function mergeModels(
     const base = baseOf(open);
     const merged = await mergeInMemory(open, method, {
       targets: FUSION_TARGETS,
-      ...options,
+      ...part(options, method, 0),
     });
     const names = new Set(merged.names);
     const of = (name: string): typeof base => names.has(name) ? merged : base;
@@ -51,7 +53,16 @@ export async function mergeModels(
       read: (name, begin, end) => of(name).read(name, begin, end),
       close: () => {},
     });
-    return new MultiTaskModel(model, await pool.heads());
+    return new MultiTaskModel(
+      model,
+      await pool.heads(),
+      method.method.taskMasks && await taskMasksInMemory(
+        open,
+        await pool.openStateDict("_pretrained_"),
+        method,
+        part(options, method, 1),
+      ),
+    );
   } finally {
     closePool(open);
   }
@@ -96,10 +107,14 @@ export async function mergeToFolder(
         write: (sink) =>
           mergePool(open, method, sink, {
             targets: FUSION_TARGETS,
-            ...options,
+            ...part(options, method, 0),
           }),
       },
       heads,
+      ...(method.method.taskMasks && {
+        writeMasks: (folder) =>
+          writeTaskMasks(folder, open, method, part(options, method, 1)),
+      }),
       processor: await pool.loadProcessorIfAny(),
       card: fullCard,
       mergeInfo: () => info,
@@ -112,7 +127,26 @@ export async function mergeToFolder(
   }
 }
 
-function cardOf(
+/**
+ * Options of the first pass (0), the merge, or of the second (1), the masks, of
+ * a method that needs both: each is half of the progress.
+ */
+function part(
+  { onProgress, ...options }: MergeOptions,
+  { method }: BoundMethod,
+  pass: 0 | 1,
+): MergeOptions {
+  if (!onProgress) return options;
+  return {
+    ...options,
+    onProgress: method.taskMasks
+      ? (done, total) => onProgress(done + pass * total, 2 * total)
+      : onProgress,
+  };
+}
+
+/** What the model card tells of models and method. */
+export function cardOf(
   pool: ConvNextForImageClassificationPool,
   method: BoundMethod,
 ): ModelCard {
@@ -126,7 +160,7 @@ function cardOf(
 }
 
 /** Content of `merge.json`: what is needed to repeat and to check a merge. */
-async function mergeInfo(
+export async function mergeInfo(
   pool: ConvNextForImageClassificationPool,
   method: BoundMethod,
 ): Promise<unknown> {
@@ -150,6 +184,10 @@ async function mergeInfo(
     method: method.name,
     parameters: method.parameters,
     fusion_targets: FUSION_TARGETS,
+    ...(method.method.taskMasks && {
+      task_masks:
+        "a task's backbone is pretrained + scale * mask * (merged - pretrained), mask and scale from masks/<task>.safetensors, pretrained from masks/_pretrained_.safetensors",
+    }),
     models,
     versions: {
       "@convnext/fusion": "0.1.0",

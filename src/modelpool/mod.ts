@@ -9,6 +9,7 @@ export {
   type ConvNextEntryConfig,
   ConvNextForImageClassificationPool,
 } from "./convnext_pool.ts";
+export { ensembleModels, ensembleToFolder } from "./ensemble_models.ts";
 export {
   loadTransformersConvNext,
   type LoadTransformersConvNextOptions,

@@ -18,6 +18,7 @@ import {
 } from "../convnext/mod.ts";
 import type { MergeSink } from "../merge/mod.ts";
 import { type ModelCard, modelCard } from "../report/mod.ts";
+import { copyTaskMasks } from "./save_task_masks.ts";
 
 /** Element type of a saved model, as the command line names it. */
 export type SaveDType = "float32" | "float16" | "bfloat16";
@@ -51,6 +52,8 @@ export interface ModelContent {
   };
   /** Heads by task, saved under `heads/`. */
   heads: ReadonlyMap<string, Head>;
+  /** Writes `masks/` into the folder, for methods that keep them. */
+  writeMasks?: ((folder: string) => Promise<void>) | undefined;
   /** The image processor, if there is one. */
   processor?: AutoImageProcessor | undefined;
   /** What the model card tells. */
@@ -64,7 +67,7 @@ export interface ModelContent {
 /**
  * Writes a model as a folder that transformers loads: `config.json`,
  * `model.safetensors`, `preprocessor_config.json`, `heads/<task>/`,
- * `merge.json` and `README.md`. It is written beside its place and renamed: a
+ * `masks/`, `merge.json` and `README.md`. It is written beside its place and renamed: a
  * reader never sees half of it.
  */
 export async function writeModelFolder(
@@ -81,6 +84,7 @@ export async function writeModelFolder(
       await writeConfig(headFolder, head.config, dtype);
       await writeTensors(headFolder, { base: classifierOf(head) }, dtype);
     }
+    await content.writeMasks?.(folder);
     await content.processor?.save(folder);
     if (content.mergeInfo) {
       await writeJson(join(folder, "merge.json"), await content.mergeInfo());
@@ -194,14 +198,17 @@ export async function saveModel(
   const multiTask = model instanceof MultiTaskModel
     ? model
     : new MultiTaskModel(model);
+  const { masks } = multiTask;
   const heads = new Map<string, Head>();
-  for (const task of multiTask.tasks) {
-    heads.set(task, headOf(await multiTask.forTask(task)));
+  for (const [task, head] of multiTask.heads) {
+    // With masks, a task's model would bring a backbone of its own.
+    heads.set(task, masks ? head : headOf(await multiTask.forTask(task)));
   }
   await writeModelFolder(path, {
     config: configOf(multiTask.model),
     base: stateDictOf(multiTask.model),
     heads,
+    writeMasks: masks && ((folder) => copyTaskMasks(folder, masks)),
     processor: options.processor,
     card: options.card ?? { models: [] },
     dtype: options.dtype,

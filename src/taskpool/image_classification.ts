@@ -2,8 +2,8 @@ import * as tf from "@tensorflow/tfjs";
 import {
   type AutoImageProcessor,
   configOf,
-  countParameters,
   labelsOf,
+  type MultiTask,
   MultiTaskModel,
 } from "../convnext/mod.ts";
 import {
@@ -79,18 +79,19 @@ export class ImageClassificationTaskPool {
   /**
    * Evaluates a model on every task.
    *
-   * @param model A model with a head for each task, or with one head for all.
+   * @param model A model with a head for each task, one with one head for all,
+   * or an ensemble.
    * @throws {ModelPoolError} If it has no head for a task; names both.
    * @throws {DatasetError} If a label is outside the head's range.
    */
   async evaluate(
-    model: MultiTaskModel | tf.LayersModel,
+    model: MultiTask | tf.LayersModel,
     options: EvaluateOptions = {},
   ): Promise<EvaluationReport> {
-    const multiTask = model instanceof MultiTaskModel
-      ? model
-      : new MultiTaskModel(model);
-    const name = options.name ?? multiTask.model.name;
+    const multiTask = model instanceof tf.LayersModel
+      ? new MultiTaskModel(model)
+      : model;
+    const name = options.name ?? multiTask.name;
     const missing = this.tasks.find((task) =>
       multiTask.tasks.length > 0 && !multiTask.tasks.includes(task)
     );
@@ -103,13 +104,12 @@ export class ImageClassificationTaskPool {
     }
     const results: Record<string, TaskResult> = {};
     for (const task of this.tasks) {
-      results[task] = await this.#evaluateTask(
+      results[task] = await multiTask.withTask(
         task,
-        await multiTask.forTask(task),
-        options,
+        (model) => this.#evaluateTask(task, model, options),
       );
     }
-    const parameters = await parameterCount(multiTask);
+    const parameters = multiTask.countParameters();
     return {
       model_info: {
         trainable_params: parameters,
@@ -218,14 +218,4 @@ function checkLabels(
       classes - 1
     })`,
   );
-}
-
-/** Weights of the backbone and of every head. */
-async function parameterCount(model: MultiTaskModel): Promise<number> {
-  if (model.tasks.length === 0) return countParameters(model.model);
-  const head = (of: tf.LayersModel): number =>
-    of.getLayer("classifier").countParams();
-  let count = countParameters(model.model) - head(model.model);
-  for (const task of model.tasks) count += head(await model.forTask(task));
-  return count;
 }

@@ -1,0 +1,159 @@
+import { dirname } from "@std/path";
+import {
+  elementCount,
+  memoryStateDict,
+  SafetensorsWriter,
+  type StateDict,
+  type TensorInfo,
+} from "../checkpoint/mod.ts";
+import { FUSION_TARGETS, maskFile, type TaskMasks } from "../convnext/mod.ts";
+import {
+  type BoundMethod,
+  findTaskMasks,
+  type MergeOptions,
+  type MergePool,
+  targetTensors,
+} from "../merge/mod.ts";
+
+/** Elements written at a time. */
+const WRITE_CHUNK = 1 << 20;
+
+/** What a mask file says of itself. */
+const METADATA = {
+  format: "pt",
+  rule: "pretrained + scale * mask * (merged - pretrained)",
+};
+
+type Tensors = ReadonlyMap<string, TensorInfo>;
+
+/** The tensors of a mask file: a bit an element, and the scale. */
+function maskTensors(
+  shapes: ReadonlyMap<string, readonly number[]>,
+): Map<string, TensorInfo> {
+  const tensors = new Map<string, TensorInfo>();
+  for (const [name, shape] of shapes) {
+    const bytes = Math.ceil(elementCount(shape) / 8);
+    tensors.set(name, { dtype: "U8", shape: [bytes] });
+  }
+  return tensors.set("scale", { dtype: "F32", shape: [] });
+}
+
+/**
+ * Finds the masks of a pool and writes them into a merged model's folder,
+ * streamed.
+ */
+export async function writeTaskMasks(
+  folder: string,
+  pool: MergePool,
+  method: BoundMethod,
+  options: MergeOptions,
+): Promise<void> {
+  const shapes = targetTensors(pool, FUSION_TARGETS);
+  const writers = new Map<string, SafetensorsWriter>();
+  try {
+    for (const task of pool.models.keys()) {
+      writers.set(task, await createWriter(folder, task, maskTensors(shapes)));
+    }
+    const scales = await findTaskMasks(pool, method, {
+      write: (task, name, firstByte, bytes) =>
+        writers.get(task)!.write(name, firstByte, bytes),
+    }, options);
+    for (const [task, writer] of writers) {
+      await writer.write("scale", 0, Float32Array.of(scales.get(task)!));
+      await writer.finish();
+    }
+  } catch (error) {
+    for (const writer of writers.values()) await writer.abort();
+    throw error;
+  }
+  await copy(folder, undefined, pool.pretrained!, [...shapes.keys()]);
+}
+
+/** Writes the masks of a loaded model into its folder. */
+export async function copyTaskMasks(
+  folder: string,
+  { pretrained, masks }: TaskMasks,
+): Promise<void> {
+  let masked: readonly string[] = [];
+  for (const [task, mask] of masks) {
+    await copy(folder, task, mask, mask.names);
+    masked = mask.names.filter((name) => name !== "scale");
+  }
+  await copy(folder, undefined, pretrained, masked);
+}
+
+/** Finds the masks of a pool, in memory. */
+export async function taskMasksInMemory(
+  pool: MergePool,
+  pretrained: StateDict,
+  method: BoundMethod,
+  options: MergeOptions,
+): Promise<TaskMasks> {
+  const tensors = new Map(
+    Array.from(pool.models.keys(), (task) => [
+      task,
+      new Map(
+        Array.from(
+          maskTensors(targetTensors(pool, FUSION_TARGETS)),
+          ([name, { dtype, shape }]) => [name, {
+            dtype,
+            shape,
+            data: new Float32Array(elementCount(shape)),
+          }],
+        ),
+      ),
+    ]),
+  );
+  const scales = await findTaskMasks(pool, method, {
+    write(task, name, firstByte, bytes) {
+      tensors.get(task)!.get(name)!.data.set(bytes, firstByte);
+      return Promise.resolve();
+    },
+  }, options);
+  const masks = new Map<string, StateDict>();
+  for (const [task, mask] of tensors) {
+    mask.get("scale")!.data[0] = scales.get(task)!;
+    masks.set(task, memoryStateDict(mask, `mask of ${task}`));
+  }
+  return { pretrained, masks };
+}
+
+async function createWriter(
+  folder: string,
+  task: string | undefined,
+  tensors: Tensors,
+): Promise<SafetensorsWriter> {
+  const path = maskFile(folder, task);
+  await Deno.mkdir(dirname(path), { recursive: true });
+  return await SafetensorsWriter.create(
+    path,
+    Array.from(tensors, ([name, info]) => ({ name, ...info })),
+    task === undefined ? { format: "pt" } : METADATA,
+  );
+}
+
+async function copy(
+  folder: string,
+  task: string | undefined,
+  source: StateDict,
+  names: readonly string[],
+): Promise<void> {
+  const writer = await createWriter(
+    folder,
+    task,
+    new Map(names.map((name) => [name, source.info(name)])),
+  );
+  try {
+    for (const name of names) {
+      const size = elementCount(source.info(name).shape);
+      for (let begin = 0; begin < size; begin += WRITE_CHUNK) {
+        const end = Math.min(size, begin + WRITE_CHUNK);
+        await writer.write(name, begin, await source.read(name, begin, end));
+      }
+    }
+    await writer.finish();
+  } catch (error) {
+    await writer.abort();
+    throw error;
+  }
+}
