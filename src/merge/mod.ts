@@ -54,6 +54,7 @@ export {
   timesTransposed,
   transposedTimes,
 } from "./linear_algebra.ts";
+export { modelOrder, type ModelOrderOptions } from "./model_order.ts";
 export { ensembleMethod } from "./ensemble_method.ts";
 export {
   findTaskMasks,
