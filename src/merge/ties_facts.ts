@@ -72,18 +72,28 @@ function sumOfSigns(
   rows: readonly Float32Array[],
   thresholds: readonly number[],
 ): number {
-  const sums = new Float32Array(rows[0]!.length); // rounds as the merge does
-  rows.forEach((row, t) => {
-    const threshold = thresholds[t]!;
-    for (let i = 0; i < sums.length; i++) {
-      const value = row[i]!;
-      if (value >= threshold || -value >= threshold) sums[i]! += value;
+  const length = rows[0]!.length;
+  const sums = new Float32Array(length); // rounds as the merge does
+  const kept = new Float32Array(length);
+  const keptBits = new Int32Array(kept.buffer);
+  const limits = new Int32Array(Float32Array.from(thresholds).buffer);
+  for (const [t, row] of rows.entries()) {
+    // Which values are kept is as good as random: a branch on it would cost
+    // more than masking the bits of those that are not.
+    const rowBits = new Int32Array(row.buffer, row.byteOffset, length);
+    const limit = limits[t]!;
+    for (let i = 0; i < length; i++) {
+      const bits = rowBits[i]!;
+      keptBits[i] = bits & ~(((bits & 0x7fffffff) - limit) >> 31);
     }
-  });
+    for (let i = 0; i < length; i++) sums[i]! += kept[i]!;
+  }
+  const sumBits = new Int32Array(sums.buffer);
   let signs = 0;
-  for (let i = 0; i < sums.length; i++) {
-    if (sums[i]! > 0) signs++;
-    else if (sums[i]! < 0) signs--;
+  for (let i = 0; i < length; i++) {
+    const bits = sumBits[i]!;
+    const isNonzero = 1 + (((bits & 0x7fffffff) - 1) >> 31);
+    signs += (1 | (bits >> 31)) * isNonzero;
   }
   return signs;
 }

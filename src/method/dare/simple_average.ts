@@ -16,6 +16,7 @@ import {
 const dareSimpleAverage: MergeMethod<DareParameters> = {
   granularity: "element",
   needsPretrained: true,
+  propagatesNonfinite: true,
   parameters: z.strictObject(dareParameters),
   merge(input, parameters) {
     const sum = tf.addN(prunedTaskVectors(input, parameters));

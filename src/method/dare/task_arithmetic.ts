@@ -66,6 +66,7 @@ interface Parameters extends DareParameters {
 const dareTaskArithmetic: MergeMethod<Parameters> = {
   granularity: "element",
   needsPretrained: true,
+  propagatesNonfinite: true,
   parameters: z.strictObject({
     scaling_factor: numberParameter().default(0.3),
     ...dareParameters,

@@ -21,6 +21,7 @@ interface Parameters {
 const expo: MergeMethod<Parameters> = {
   granularity: "element",
   needsPretrained: true,
+  propagatesNonfinite: true,
   parameters: z.strictObject({
     extrapolation_factor: numberParameter().default(0.1),
   }),

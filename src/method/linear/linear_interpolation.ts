@@ -23,6 +23,7 @@ interface Parameters {
 const linearInterpolation: MergeMethod<Parameters> = {
   granularity: "element",
   needsPretrained: false,
+  propagatesNonfinite: true,
   minimumModels: 2,
   maximumModels: 2,
   parameters: z.strictObject({
