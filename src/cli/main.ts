@@ -140,6 +140,22 @@ Example:
     load: async () => (await import("./convert.ts")).convert,
   },
   {
+    name: "push",
+    summary: "upload a model's folder to the Hugging Face hub",
+    usage: "DIR OWNER/NAME [private=true] [commit_message=TEXT]",
+    help: `
+The repository is created if it is missing; \`OWNER/NAME@BRANCH\` names a branch.
+HF_TOKEN, or the file that \`hf auth login\` writes, holds the access token.
+
+Keys:
+  private=true|false   whether a new repository is private
+  commit_message=TEXT  the commit's title (default \`Upload model\`)
+
+Example:
+  fusion push out me/convnext-merged private=true`,
+    load: async () => (await import("./push.ts")).push,
+  },
+  {
     name: "list",
     summary: "print methods, model pools, task pools and data sets",
     usage: "[method|modelpool|taskpool|dataset] [--json]",
@@ -217,6 +233,7 @@ export async function main(args: string[]): Promise<number> {
 if (import.meta.main) {
   // Imported here, so that a library user who imports `./cli` gets no handler.
   const { cleanUpTemporaries } = await import("../checkpoint/mod.ts");
+  (await import("./download_bar.ts")).showDownloads();
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, () => {
       cleanUpTemporaries();

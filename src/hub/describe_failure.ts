@@ -5,6 +5,13 @@ import type { HubSettings } from "./settings.ts";
 /** What a request is about, for its messages. */
 export interface Subject extends RepositoryId {
   readonly type: RepositoryType;
+  /** Whether it is written: then nobody was thinking of a folder. */
+  readonly written?: boolean;
+}
+
+/** The beginning of a message that says what a repository is not. */
+export function notHere({ name, written }: Subject): string {
+  return written ? `${name} is` : `${name} is no folder here, and`;
 }
 
 /** The repository's page in the browser. */
@@ -47,7 +54,9 @@ export function describeFailure(
     case "EntryNotFound":
       return fail("file", `${name}@${revision} has no file at ${response.url}`);
   }
-  if (status === 401 && /invalid credentials/i.test(told)) {
+  const refusesToken = /invalid credentials/i.test(told) ||
+    subject.written && headers.get("X-Error-Code") !== "RepoNotFound";
+  if (status === 401 && refusesToken) {
     return fail(
       "token",
       `${name}: ${endpoint} does not accept the token of ${
@@ -59,7 +68,7 @@ export function describeFailure(
   if (status === 401 || status === 404) {
     return fail(
       "repository",
-      `${name} is no folder here, and no ${type} at ${endpoint} that ${
+      `${notHere(subject)} no ${type} at ${endpoint} that ${
         token
           ? `the token of ${token.source} may see: correct the name, or ask its owner for access`
           : `may be seen without a token: correct the name, or, if it is private, set HF_TOKEN to an access token (${endpoint}/settings/tokens)`

@@ -1,4 +1,9 @@
-import { describeFailure, oneLine, type Subject } from "./describe_failure.ts";
+import {
+  describeFailure,
+  notHere,
+  oneLine,
+  type Subject,
+} from "./describe_failure.ts";
 import { HubError } from "./hub_error.ts";
 import { limitBody } from "./limit_body.ts";
 import type { HubSettings } from "./settings.ts";
@@ -119,7 +124,7 @@ export function isLost(error: unknown): boolean {
 
 /** Says that the hub cannot be reached. */
 export function unreachable(
-  { name }: Subject,
+  subject: Subject,
   { endpoint }: HubSettings,
   cause: unknown,
 ): HubError {
@@ -128,7 +133,11 @@ export function unreachable(
   const short = oneLine(reason.split(": ").at(-1));
   return new HubError(
     "network",
-    `${name} is no folder here, and ${endpoint} cannot be reached (${short}): check the path and the network, or set HF_ENDPOINT to a mirror`,
+    subject.written
+      ? `${subject.name}: ${endpoint} cannot be reached (${short}): check the network`
+      : `${
+        notHere(subject)
+      } ${endpoint} cannot be reached (${short}): check the path and the network, or set HF_ENDPOINT to a mirror`,
     { cause },
   );
 }

@@ -45,7 +45,7 @@ export async function pushToHub(
     );
   }
   const settings = hubSettings(options);
-  const subject: Subject = { ...id, type: "model" };
+  const subject: Subject = { ...id, type: "model", written: true };
   if (settings.offline) {
     throw new HubError(
       "offline",
@@ -67,6 +67,7 @@ export async function pushToHub(
     accessToken: "",
     fetch: hubFetch(subject, settings),
   };
+  let refused: HubError | undefined;
   try {
     await createRepo({
       ...request,
@@ -79,8 +80,9 @@ export async function pushToHub(
     const known = error instanceof HubError &&
       (error.status === 409 || error.status === 403);
     if (!known) throw error;
+    if (error.status === 403) refused = error;
   }
-  const result = await uploadFiles({
+  const upload = uploadFiles({
     ...request,
     files: paths.map((path) => ({
       path,
@@ -91,7 +93,12 @@ export async function pushToHub(
     // LFS is what every hub, mirror and proxy speaks.
     useXet: false,
   });
-  return result?.commit.url ?? pageOf(subject, settings.endpoint);
+  try {
+    return (await upload)?.commit.url ?? pageOf(subject, settings.endpoint);
+  } catch (error) {
+    const absent = error instanceof HubError && error.code === "repository";
+    throw absent && refused ? refused : error;
+  }
 }
 
 /** Paths of a model folder's files, `/` between folders, sorted. */

@@ -15,7 +15,9 @@ export async function commitRoutes(
 ): Promise<Response | undefined> {
   if (request.method !== "POST") return undefined;
   const user = hub.userOf(request);
-  if (!user) return refuse(401, "Unauthorized", "Invalid username or password");
+  if (!user) {
+    return new Response("Invalid username or password", { status: 401 });
+  }
   if (!user.write) {
     return refuse(403, "Forbidden", "the token may not write");
   }
