@@ -38,12 +38,17 @@ export class ConvNextLayer extends tf.layers.Layer {
   readonly #options: ConvNextLayerOptions;
   #weights: Record<string, tf.LayerVariable> = {};
 
-  /** @param options Name, activation, initial layer scale (none if <= 0), … */
+  /**
+   * A block without weights yet: `build` creates them.
+   *
+   * @param options Name, activation, initial layer scale (none if <= 0), …
+   */
   constructor(options: ConvNextLayerOptions) {
     super({ name: options.name });
     this.#options = options;
   }
 
+  /** Creates the weights for `inputShape`. */
   override build(inputShape: tf.Shape): void {
     const channels = inputShape.at(-1) ?? 0;
     const kernel = normal(this.#options.initializerRange);
@@ -78,10 +83,12 @@ export class ConvNextLayer extends tf.layers.Layer {
     return this.#weights;
   }
 
+  /** The output has the input's shape. */
   override computeOutputShape(inputShape: tf.Shape): tf.Shape {
     return inputShape;
   }
 
+  /** Computes the block, [batch, height, width, channels]. */
   override call(
     inputs: tf.Tensor | tf.Tensor[],
     { training = false }: { training?: boolean } = {},
@@ -141,6 +148,7 @@ export class ConvNextLayer extends tf.layers.Layer {
     });
   }
 
+  /** What a saved model keeps of the layer. */
   override getConfig(): tf.serialization.ConfigDict {
     return { ...super.getConfig(), ...this.#options };
   }

@@ -1,8 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
 import { layerNorm } from "../backend/mod.ts";
 
-interface LayerNormOptions {
+/** What makes a {@linkcode ConvNextLayerNorm}. */
+export interface LayerNormOptions {
+  /** The layer's name. */
   name: string;
+  /** Added to the variance. */
   epsilon: number;
 }
 
@@ -17,12 +20,17 @@ export class ConvNextLayerNorm extends tf.layers.Layer {
   #weight!: tf.LayerVariable;
   #bias!: tf.LayerVariable;
 
-  /** @param options The layer's name, and epsilon added to the variance. */
+  /**
+   * A layer without weights yet: `build` creates them.
+   *
+   * @param options The layer's name, and epsilon added to the variance.
+   */
   constructor(options: LayerNormOptions) {
     super({ name: options.name });
     this.#epsilon = options.epsilon;
   }
 
+  /** Creates the weights for `inputShape`. */
   override build(inputShape: tf.Shape): void {
     const channels = [inputShape.at(-1) ?? 0];
     const dtype = "float32";
@@ -41,10 +49,12 @@ export class ConvNextLayerNorm extends tf.layers.Layer {
     super.build(inputShape);
   }
 
+  /** The output has the input's shape. */
   override computeOutputShape(inputShape: tf.Shape): tf.Shape {
     return inputShape;
   }
 
+  /** Normalises features [..., channels]. */
   override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
     const features = Array.isArray(inputs) ? inputs[0]! : inputs;
     return layerNorm(
@@ -55,6 +65,7 @@ export class ConvNextLayerNorm extends tf.layers.Layer {
     );
   }
 
+  /** What a saved model keeps of the layer. */
   override getConfig(): tf.serialization.ConfigDict {
     return { ...super.getConfig(), epsilon: this.#epsilon };
   }

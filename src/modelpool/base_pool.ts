@@ -35,6 +35,8 @@ export abstract class BaseModelPool<Entry> {
   readonly #datasets: Record<Split, Readonly<Record<string, DatasetEntry>>>;
 
   /**
+   * A pool of models by name; nothing is opened.
+   *
    * @param options Models and data sets.
    * @throws {ModelPoolError} If a name cannot be that of a folder.
    */

@@ -45,6 +45,7 @@ export type ConvNextEntry = string | ConvNextEntryConfig | tf.LayersModel;
  */
 export class ConvNextForImageClassificationPool
   extends BaseModelPool<ConvNextEntry> {
+  /** Loads a model by its name in the pool, its path or its entry. */
   override async loadModel(
     nameOrEntry: string | ConvNextEntry,
   ): Promise<tf.LayersModel> {

@@ -47,6 +47,8 @@ export class ImageClassificationTaskPool {
   readonly #options: ImageClassificationTaskPoolOptions;
 
   /**
+   * A pool of tasks; nothing is opened.
+   *
    * @param options Test sets and image processor.
    * @throws {DatasetError} If a task's name is a key that every report has.
    */

@@ -9,7 +9,7 @@ import {
   stateDictOf,
 } from "../../src/convnext/mod.ts";
 import { getClassnames } from "../../src/dataset/mod.ts";
-import { ConfigError, ModelPoolError } from "../../src/fusion_error.ts";
+import { FusionError, ModelPoolError } from "../../src/fusion_error.ts";
 import {
   BaseModelPool,
   ConvNextForImageClassificationPool,
@@ -344,8 +344,8 @@ Deno.test("a folder that is no model", async () => {
   await inTemporaryFolder(async (folder) => {
     await assertRejects(
       () => loadTransformersConvNext(folder),
-      ConfigError,
-      "config.json: not found",
+      FusionError,
+      folder,
     );
   });
 });
