@@ -5,11 +5,24 @@ import {
   ftruncateSync,
   openSync,
   read,
+  readSync,
   write,
 } from "node:fs";
 
 /** One system call moves at most this many bytes; Linux stops at 2 GiB. */
 const LARGEST_TRANSFER = 1 << 30;
+
+/** Whether this thread reads by itself; see {@linkcode readInThisThread}. */
+let readsInThisThread = false;
+
+/**
+ * From now on, this thread reads files by itself instead of asking Deno's
+ * threads to. For a thread that has nothing else to do meanwhile: handing a
+ * read to another takes longer than the read where the file is cached.
+ */
+export function readInThisThread(): void {
+  readsInThisThread = true;
+}
 
 /** What `read` and `write` of `node:fs` have in common. */
 type Transfer = (
@@ -55,8 +68,12 @@ export class BinaryFile {
    * Fills `bytes` from a position.
    * @returns How many bytes there were: fewer only at the file's end.
    */
-  read(bytes: Uint8Array, position: number): Promise<number> {
-    return this.#transfer(read, bytes, position);
+  async read(bytes: Uint8Array, position: number): Promise<number> {
+    return await this.#transfer(
+      readsInThisThread ? readNow : read,
+      bytes,
+      position,
+    );
   }
 
   /** Writes all of `bytes` at a position. */
@@ -125,3 +142,18 @@ export class BinaryFile {
     closeSync(this.#descriptor);
   }
 }
+
+const readNow: Transfer = (
+  descriptor,
+  bytes,
+  offset,
+  length,
+  position,
+  done,
+) => {
+  try {
+    done(null, readSync(descriptor, bytes, offset, length, position));
+  } catch (error) {
+    done(error as Error, 0);
+  }
+};

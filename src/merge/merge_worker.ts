@@ -4,7 +4,7 @@
  */
 /// <reference lib="deno.worker" />
 import { useBackend } from "../backend/mod.ts";
-import { openCheckpoint } from "../checkpoint/mod.ts";
+import { openCheckpoint, readInThisThread } from "../checkpoint/mod.ts";
 import { FusionError } from "../fusion_error.ts";
 import { type Executor, localExecutor } from "./executor.ts";
 import type { MergeMethod } from "./method.ts";
@@ -17,6 +17,7 @@ import type {
 let executor: Promise<Executor> | undefined;
 
 async function start(setup: WorkerSetup): Promise<Executor> {
+  readInThisThread();
   const [module, sources] = await Promise.all([
     import(setup.module) as Promise<
       { default: MergeMethod<Readonly<Record<string, unknown>>> }
@@ -51,12 +52,16 @@ function postAnswer(answer: WorkerAnswer, transfer: ArrayBuffer[] = []): void {
   self.postMessage(answer, transfer);
 }
 
+let last: Promise<unknown> = Promise.resolve();
+
 self.onmessage = ({ data }: MessageEvent<WorkerRequest>) => {
   if ("setup" in data) {
     executor = start(data.setup);
     executor.catch(() => {}); // told with the first chunk
     return;
   }
-  const running = executor!;
-  answer(data.id, running.then((ready) => ready.run(data.chunk)));
+  // One after the other: a chunk's buffers are the next one's too.
+  last = last.then(() =>
+    answer(data.id, executor!.then((ready) => ready.run(data.chunk)))
+  );
 };
