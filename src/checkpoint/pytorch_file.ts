@@ -39,6 +39,8 @@ export class PytorchFile implements StateDict {
   readonly names: readonly string[];
   /** The file's path. */
   readonly source: string;
+  /** As {@linkcode source}. */
+  readonly location: string;
   readonly #file: BinaryFile;
   readonly #entries: ReadonlyMap<string, Entry>;
   readonly #bigEndian: boolean;
@@ -53,6 +55,7 @@ export class PytorchFile implements StateDict {
     bigEndian: boolean,
   ) {
     this.source = path;
+    this.location = path;
     this.names = [...entries.keys()];
     this.#file = file;
     this.#entries = entries;

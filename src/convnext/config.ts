@@ -1,4 +1,3 @@
-import { join } from "@std/path";
 import * as z from "zod";
 import { ConfigError } from "../fusion_error.ts";
 
@@ -144,32 +143,4 @@ export function labelsOf(config: ConvNextConfig): string[] {
 /** Number of classes of the config's head. */
 export function numLabels(config: ConvNextConfig): number {
   return Object.keys(config.id2label).length;
-}
-
-/**
- * Reads `config.json` of a Hugging Face model folder.
- * @throws {ConfigError} If it is not there, not JSON, or not a ConvNeXt's.
- */
-export async function readConvNextConfig(
-  folder: string,
-): Promise<ConvNextConfig> {
-  const path = join(folder, "config.json");
-  let text: string;
-  try {
-    text = await Deno.readTextFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) {
-      throw new ConfigError(
-        `${path}: not found, expected a Hugging Face ConvNeXt folder`,
-      );
-    }
-    throw error;
-  }
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw new ConfigError(`${path}: not JSON: ${(error as Error).message}`);
-  }
-  return parseConvNextConfig(json, path);
 }

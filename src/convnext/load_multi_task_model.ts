@@ -3,10 +3,10 @@ import type * as tf from "@tensorflow/tfjs";
 import * as z from "zod";
 import { openCheckpoint } from "../checkpoint/mod.ts";
 import { ConfigError } from "../fusion_error.ts";
-import { readConvNextConfig } from "./config.ts";
 import { EnsembleModel } from "./ensemble_model.ts";
 import type { MultiTask } from "./multi_task.ts";
 import { type Head, loadConvNext, MultiTaskModel } from "./multi_task_model.ts";
+import { readConvNextConfig } from "./open_convnext.ts";
 import { openTaskMasks } from "./task_masks.ts";
 
 const ensembleSchema = z.object({

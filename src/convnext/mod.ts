@@ -13,11 +13,11 @@ export {
   labelsOf,
   numLabels,
   parseConvNextConfig,
-  readConvNextConfig,
 } from "./config.ts";
 export { ConvNextLayer } from "./convnext_layer.ts";
 export { EnsembleModel } from "./ensemble_model.ts";
 export { combineLogits, type EnsembleRule } from "./ensemble_rule.ts";
+export { checkShapes, expectedShapes } from "./expected_shapes.ts";
 export { AutoImageProcessor } from "./image_processor.ts";
 export { loadLayersModel, saveLayersModel } from "./layers_model_folder.ts";
 export { ConvNextLayerNorm } from "./layer_norm.ts";
@@ -48,4 +48,22 @@ export {
   type TaskMasks,
   taskStateDict,
 } from "./task_masks.ts";
+export {
+  type OpenConvNext,
+  openConvNext,
+  openConvNextStateDict,
+  readConvNextConfig,
+} from "./open_convnext.ts";
+export {
+  configFromTimm,
+  isTimmConfig,
+  parseTimmConfig,
+  type TimmConfig,
+  timmConfigOf,
+} from "./timm_config.ts";
+export {
+  huggingFaceToTimm,
+  isTimmStateDict,
+  timmToHuggingFace,
+} from "./timm_state_dict.ts";
 export { loadStateDict, stateDictOf, weightShapes } from "./weights.ts";

@@ -1,14 +1,11 @@
 import type * as tf from "@tensorflow/tfjs";
-import {
-  elementCount,
-  openCheckpoint,
-  type StateDict,
-} from "../checkpoint/mod.ts";
+import { elementCount, type StateDict } from "../checkpoint/mod.ts";
 import { ModelPoolError } from "../fusion_error.ts";
-import { type ConvNextConfig, readConvNextConfig } from "./config.ts";
+import type { ConvNextConfig } from "./config.ts";
 import { configOf } from "./metadata.ts";
 import { attachHead, backboneOf, createConvNext } from "./model.ts";
 import type { MultiTask } from "./multi_task.ts";
+import { openConvNext } from "./open_convnext.ts";
 import { closeTaskMasks, type TaskMasks, taskStateDict } from "./task_masks.ts";
 import { loadStateDict, stateDictOf } from "./weights.ts";
 
@@ -183,15 +180,15 @@ function withLabels(
 }
 
 /**
- * Loads a Hugging Face ConvNeXt folder.
+ * Loads a ConvNeXt that Hugging Face's transformers or timm saved.
  *
- * @param folder Holds `config.json` and `model.safetensors` (or its shards).
+ * @param folder Holds `config.json` and `model.safetensors` or
+ * `pytorch_model.bin` (or their shards); timm's needs no `config.json`.
  * @throws {CheckpointError | ConfigError} If a file is missing, damaged or does
  * not fit the config.
  */
 export async function loadConvNext(folder: string): Promise<tf.LayersModel> {
-  const config = await readConvNextConfig(folder);
-  const stateDict = await openCheckpoint(folder);
+  const { config, stateDict } = await openConvNext(folder);
   try {
     return await convNextFromStateDict(config, stateDict);
   } finally {

@@ -140,7 +140,7 @@ def timm_models():
         "timm_v2": dict(ls_init_value=None, use_grn=True),
     }.items():
         model = ConvNeXt(
-            num_classes=4, depths=DEPTHS, patch_size=2,
+            num_classes=4, depths=DEPTHS,
             dims=HIDDEN if name == "timm" else [4, 6, 8, 10], **options
         ).eval()
         randomize(model)
@@ -150,7 +150,7 @@ def timm_models():
             write_json(
                 {
                     "architecture": "convnext_tiny",
-                    "model_args": {"depths": DEPTHS, "dims": HIDDEN, "patch_size": 2},
+                    "model_args": {"depths": DEPTHS, "dims": HIDDEN},
                     "num_classes": 4,
                     "num_features": 32,
                     "pretrained_cfg": {
@@ -178,7 +178,7 @@ def convnextv2():
     from transformers import ConvNextV2Config, ConvNextV2ForImageClassification
 
     config = ConvNextV2Config(
-        hidden_sizes=HIDDEN, depths=DEPTHS, patch_size=2, image_size=32,
+        hidden_sizes=HIDDEN, depths=DEPTHS, image_size=32,
         id2label=dict(enumerate(LABELS)),
         label2id={label: i for i, label in enumerate(LABELS)},
     )

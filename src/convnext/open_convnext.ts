@@ -1,0 +1,138 @@
+import { join } from "@std/path";
+import { openCheckpoint, type StateDict } from "../checkpoint/mod.ts";
+import { ConfigError } from "../fusion_error.ts";
+import { type ConvNextConfig, parseConvNextConfig } from "./config.ts";
+import {
+  configFromTimm,
+  isTimmConfig,
+  parseTimmConfig,
+  type TimmConfig,
+} from "./timm_config.ts";
+import { isTimmStateDict, timmToHuggingFace } from "./timm_state_dict.ts";
+
+/** A ConvNeXt's files, open. */
+export interface OpenConvNext {
+  /** Its config, as Hugging Face's. */
+  readonly config: ConvNextConfig;
+  /** Its tensors, in Hugging Face's names and shapes, read on demand. */
+  readonly stateDict: StateDict;
+  /** Whose names the files have. */
+  readonly format: "huggingface" | "timm";
+}
+
+/**
+ * Opens a ConvNeXt that Hugging Face's transformers or timm saved.
+ *
+ * @param path A folder with `config.json` and a checkpoint; of timm also a
+ * folder without `config.json`, or the checkpoint alone.
+ * @throws {CheckpointError | ConfigError} If a file is missing, damaged, or not
+ * a ConvNeXt's.
+ */
+export async function openConvNext(path: string): Promise<OpenConvNext> {
+  const json = await readConfigJson(path);
+  if (json !== undefined && !isTimmConfig(json)) {
+    const config = parseConvNextConfig(json, configPath(path));
+    return {
+      config,
+      stateDict: await openCheckpoint(path),
+      format: "huggingface",
+    };
+  }
+  const timm: TimmConfig | undefined = json === undefined
+    ? undefined
+    : parseTimmConfig(json, configPath(path));
+  const stateDict = await openCheckpoint(path);
+  try {
+    if (!isTimmStateDict(stateDict)) {
+      throw new ConfigError(
+        json === undefined
+          ? `${
+            configPath(path)
+          }: not found, expected a Hugging Face ConvNeXt folder, or tensors named as timm's`
+          : `${stateDict.source}: no tensor stem.0.weight, expected the names of timm, whose config.json it has`,
+      );
+    }
+    const config = configFromTimm(stateDict, timm);
+    return { config, stateDict: timmToHuggingFace(stateDict), format: "timm" };
+  } catch (error) {
+    stateDict.close();
+    throw error;
+  }
+}
+
+/**
+ * Opens the tensors of a ConvNeXt, in Hugging Face's names and shapes: those of
+ * a Hugging Face folder, or of timm's files. Needs no `config.json`.
+ *
+ * @throws {CheckpointError} As `openCheckpoint`.
+ */
+export async function openConvNextStateDict(path: string): Promise<StateDict> {
+  const stateDict = await openCheckpoint(path);
+  try {
+    return isTimmStateDict(stateDict)
+      ? timmToHuggingFace(stateDict)
+      : stateDict;
+  } catch (error) {
+    stateDict.close();
+    throw error;
+  }
+}
+
+/**
+ * Reads `config.json` of a ConvNeXt's folder; timm's is turned into Hugging
+ * Face's, with the sizes that the tensors have.
+ *
+ * @throws {CheckpointError | ConfigError} If it is not there, not JSON, or not a
+ * ConvNeXt's.
+ */
+export async function readConvNextConfig(
+  folder: string,
+): Promise<ConvNextConfig> {
+  const json = await readConfigJson(folder);
+  if (json !== undefined && !isTimmConfig(json)) {
+    return parseConvNextConfig(json, configPath(folder));
+  }
+  if (json === undefined && !await hasCheckpoint(folder)) {
+    throw new ConfigError(
+      `${
+        configPath(folder)
+      }: not found, expected a Hugging Face ConvNeXt folder`,
+    );
+  }
+  const { config, stateDict } = await openConvNext(folder);
+  stateDict.close();
+  return config;
+}
+
+function configPath(folder: string): string {
+  return join(folder, "config.json");
+}
+
+async function hasCheckpoint(folder: string): Promise<boolean> {
+  try {
+    (await openCheckpoint(folder)).close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What `config.json` holds; undefined if there is none. */
+async function readConfigJson(folder: string): Promise<unknown> {
+  const path = configPath(folder);
+  let text: string;
+  try {
+    if ((await Deno.stat(folder)).isFile) return undefined;
+    text = await Deno.readTextFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw new ConfigError(`cannot read ${path}: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new ConfigError(`${path}: not JSON: ${(error as Error).message}`);
+  }
+}

@@ -1,0 +1,114 @@
+import {
+  elementCount,
+  type StateDict,
+  type TensorInfo,
+} from "../checkpoint/mod.ts";
+import { CheckpointError } from "../fusion_error.ts";
+import { type Architecture, ARCHITECTURES } from "./architecture.ts";
+import { huggingFaceName, timmName } from "./timm_names.ts";
+
+/** Whether tensors are named as timm names a ConvNeXt's. */
+export function isTimmStateDict(stateDict: StateDict): boolean {
+  return stateDict.names.includes("stem.0.weight") &&
+    stateDict.names.some((name) => name.startsWith("stages.0.blocks.0."));
+}
+
+/** The architecture whose tensors a state dict with timm's names holds. */
+export function timmArchitecture(stateDict: StateDict): Architecture {
+  return stateDict.names.some((name) => name.includes(".mlp.grn."))
+    ? ARCHITECTURES.convnextv2
+    : ARCHITECTURES.convnext;
+}
+
+/**
+ * A timm ConvNeXt's state dict under transformers' names, in its shapes. It is
+ * a view; closing it closes the source.
+ *
+ * @throws {CheckpointError} If it has a tensor that transformers' ConvNeXt has
+ * not, as those with an overlapping stem or the norm before pooling.
+ */
+export function timmToHuggingFace(stateDict: StateDict): StateDict {
+  const { backbone } = timmArchitecture(stateDict);
+  return renamed(
+    stateDict,
+    (name) => huggingFaceName(name, backbone),
+    (name, shape) =>
+      /\.pwconv\d\.weight$/.test(name) && shape.length === 4
+        ? shape.slice(0, 2) // 1x1 convolutions, as timm's `conv_mlp` has
+        : /\.grn\.\w+$/.test(name)
+        ? [1, 1, 1, ...shape]
+        : shape,
+    "transformers",
+  );
+}
+
+/**
+ * A transformers ConvNeXt's state dict under timm's names, in its shapes.
+ *
+ * @param convolutions Pointwise products as 1x1 convolutions: `conv_mlp`.
+ * @throws {CheckpointError} If it has a tensor that timm's ConvNeXt has not.
+ */
+export function huggingFaceToTimm(
+  stateDict: StateDict,
+  { backbone }: Architecture,
+  convolutions = false,
+): StateDict {
+  return renamed(
+    stateDict,
+    (name) => timmName(name, backbone),
+    (name, shape) =>
+      convolutions && /\.mlp\.fc\d\.weight$/.test(name)
+        ? [...shape, 1, 1]
+        : name.includes(".mlp.grn.")
+        ? shape.slice(3)
+        : shape,
+    "timm",
+  );
+}
+
+/** Other names and shapes; elements lie in the same order in both. */
+function renamed(
+  stateDict: StateDict,
+  rename: (name: string) => string | undefined,
+  reshape: (name: string, shape: readonly number[]) => readonly number[],
+  library: string,
+): StateDict {
+  const sources = new Map<string, string>();
+  for (const source of stateDict.names) {
+    const name = rename(source);
+    if (name === undefined || sources.has(name)) {
+      throw new CheckpointError(
+        `${stateDict.source}: tensor ${
+          JSON.stringify(source)
+        } has no counterpart in ${library}' ConvNeXt`,
+      );
+    }
+    sources.set(name, source);
+  }
+  const sourceOf = (name: string): string => {
+    const source = sources.get(name);
+    if (source !== undefined) return source;
+    throw new CheckpointError(
+      `${stateDict.source} has no tensor for ${JSON.stringify(name)}`,
+    );
+  };
+  return {
+    // No location: what is opened there again has the other names.
+    names: [...sources.keys()],
+    source: stateDict.source,
+    info(name): TensorInfo {
+      const { dtype, shape } = stateDict.info(sourceOf(name));
+      return { dtype, shape: reshape(name, shape) };
+    },
+    read: async (name, begin, end) =>
+      await stateDict.read(sourceOf(name), begin, end),
+    async readInto(name, begin, end, target) {
+      const source = sourceOf(name);
+      if (stateDict.readInto) {
+        return await stateDict.readInto(source, begin, end, target);
+      }
+      target.set(await stateDict.read(source, begin, end));
+    },
+    close: () => stateDict.close(),
+  };
+}
