@@ -3,7 +3,13 @@ import {
   composeConfig,
   createModelPool,
 } from "../config/mod.ts";
-import { analyzePool, closePool, type PoolAnalysis } from "../merge/mod.ts";
+import { fusionTargetsAmong } from "../convnext/mod.ts";
+import {
+  analyzePool,
+  baseOf,
+  closePool,
+  type PoolAnalysis,
+} from "../merge/mod.ts";
 import { markdownTable, percentage, progressBar } from "../report/mod.ts";
 import { rejectPositional } from "./reject_positional.ts";
 import { writeFileWhole } from "./write_file.ts";
@@ -24,6 +30,7 @@ export async function analyze(
   let analysis: PoolAnalysis;
   try {
     analysis = await analyzePool(open, {
+      targets: fusionTargetsAmong(baseOf(open).names),
       ...(config.chunk_size ? { chunkSize: config.chunk_size } : {}),
       onProgress: (done, total) => bar.update(done, total),
     });

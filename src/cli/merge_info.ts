@@ -153,7 +153,9 @@ function describe(
     `${folder} was made by ${info.method}${
       parameters.length === 0 ? "" : `, ${parameters.join(", ")}`
     }`,
-    `fusion targets: ${info.fusion_targets.join(", ")}`,
+    ...(info.fusion_targets.length === 0
+      ? []
+      : [`fusion targets: ${info.fusion_targets.join(", ")}`]),
     ...(info.task_masks === undefined
       ? []
       : [`task masks: ${info.task_masks}`]),

@@ -69,6 +69,8 @@ export class EnsembleModel implements MultiTask {
   readonly #models = new Map<string | undefined, tf.LayersModel>();
 
   /**
+   * Puts models together; nothing is copied.
+   *
    * @param members At least one; they are the ensemble's from now on.
    * @param rule How their logits are combined.
    */
