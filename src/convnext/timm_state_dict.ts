@@ -1,8 +1,4 @@
-import {
-  elementCount,
-  type StateDict,
-  type TensorInfo,
-} from "../checkpoint/mod.ts";
+import type { StateDict, TensorInfo } from "../checkpoint/mod.ts";
 import { CheckpointError } from "../fusion_error.ts";
 import { type Architecture, ARCHITECTURES } from "./architecture.ts";
 import { huggingFaceName, timmName } from "./timm_names.ts";

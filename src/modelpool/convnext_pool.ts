@@ -1,11 +1,12 @@
 import * as tf from "@tensorflow/tfjs";
-import { openCheckpoint, type StateDict } from "../checkpoint/mod.ts";
+import type { StateDict } from "../checkpoint/mod.ts";
 import {
   AutoImageProcessor,
   configOf,
   type ConvNextConfig,
   type Head,
   MultiTaskModel,
+  openConvNextStateDict,
   readConvNextConfig,
   stateDictOf,
 } from "../convnext/mod.ts";
@@ -134,7 +135,7 @@ export class ConvNextForImageClassificationPool
     if (entry instanceof tf.LayersModel) return stateDictOf(entry);
     const { config_path, pretrained = true, dataset_name } = describe(entry);
     if (pretrained && !dataset_name) {
-      return await openCheckpoint(await resolveModelPath(config_path));
+      return await openConvNextStateDict(await resolveModelPath(config_path));
     }
     const model = await this.loadModel(name);
     return { ...stateDictOf(model), close: () => model.dispose() };

@@ -3,7 +3,8 @@ import * as tf from "@tensorflow/tfjs";
 import { knownSha256, listCheckpointFiles } from "../checkpoint/mod.ts";
 import {
   convNextFromStateDict,
-  FUSION_TARGETS,
+  fusionTargetsAmong,
+  fusionTargetsOf,
   MultiTaskModel,
 } from "../convnext/mod.ts";
 import {
@@ -40,7 +41,7 @@ export async function mergeModels(
   try {
     const base = baseOf(open);
     const merged = await mergeInMemory(open, method, {
-      targets: FUSION_TARGETS,
+      targets: fusionTargetsAmong(base.names),
       ...part(options, method, 0),
     });
     const names = new Set(merged.names);
@@ -93,7 +94,8 @@ export async function mergeToFolder(
   const open = await pool.openMergePool();
   let heads: Awaited<ReturnType<typeof pool.heads>> = new Map();
   try {
-    const shapes = targetTensors(open, FUSION_TARGETS);
+    const targets = fusionTargetsAmong(baseOf(open).names);
+    const shapes = targetTensors(open, targets);
     heads = await pool.heads();
     // Sources are hashed while they are merged.
     const info = mergeInfo(pool, method);
@@ -106,7 +108,7 @@ export async function mergeToFolder(
         names: new Set(shapes.keys()),
         write: (sink) =>
           mergePool(open, method, sink, {
-            targets: FUSION_TARGETS,
+            targets,
             ...part(options, method, 0),
           }),
       },
@@ -183,7 +185,9 @@ export async function mergeInfo(
   return {
     method: method.name,
     parameters: method.parameters,
-    fusion_targets: FUSION_TARGETS,
+    fusion_targets: fusionTargetsOf(
+      await pool.loadConfig(pool.pretrainedOrFirstName),
+    ),
     ...(method.method.taskMasks && {
       task_masks:
         "a task's backbone is pretrained + scale * mask * (merged - pretrained), mask and scale from masks/<task>.safetensors, pretrained from masks/_pretrained_.safetensors",

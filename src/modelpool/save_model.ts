@@ -8,6 +8,7 @@ import {
   type StateDict,
 } from "../checkpoint/mod.ts";
 import {
+  architectureOf,
   type AutoImageProcessor,
   configOf,
   type ConvNextConfig,
@@ -113,7 +114,7 @@ async function writeConfig(
   const { torch_dtype: _, ...rest } = config;
   await writeJson(join(folder, "config.json"), {
     ...rest,
-    architectures: ["ConvNextForImageClassification"],
+    architectures: [architectureOf(config).className],
     dtype,
   });
 }

@@ -6,8 +6,13 @@ import {
   type StateDict,
   type TensorInfo,
 } from "../checkpoint/mod.ts";
-import { FUSION_TARGETS, maskFile, type TaskMasks } from "../convnext/mod.ts";
 import {
+  fusionTargetsAmong,
+  maskFile,
+  type TaskMasks,
+} from "../convnext/mod.ts";
+import {
+  baseOf,
   type BoundMethod,
   findTaskMasks,
   type MergeOptions,
@@ -48,7 +53,8 @@ export async function writeTaskMasks(
   method: BoundMethod,
   options: MergeOptions,
 ): Promise<void> {
-  const shapes = targetTensors(pool, FUSION_TARGETS);
+  const targets = fusionTargetsAmong(baseOf(pool).names);
+  const shapes = targetTensors(pool, targets);
   const writers = new Map<string, SafetensorsWriter>();
   try {
     for (const task of pool.models.keys()) {
@@ -57,7 +63,7 @@ export async function writeTaskMasks(
     const scales = await findTaskMasks(pool, method, {
       write: (task, name, firstByte, bytes) =>
         writers.get(task)!.write(name, firstByte, bytes),
-    }, options);
+    }, { targets, ...options });
     for (const [task, writer] of writers) {
       await writer.write("scale", 0, Float32Array.of(scales.get(task)!));
       await writer.finish();
@@ -89,12 +95,13 @@ export async function taskMasksInMemory(
   method: BoundMethod,
   options: MergeOptions,
 ): Promise<TaskMasks> {
+  const targets = fusionTargetsAmong(baseOf(pool).names);
   const tensors = new Map(
     Array.from(pool.models.keys(), (task) => [
       task,
       new Map(
         Array.from(
-          maskTensors(targetTensors(pool, FUSION_TARGETS)),
+          maskTensors(targetTensors(pool, targets)),
           ([name, { dtype, shape }]) => [name, {
             dtype,
             shape,
@@ -109,7 +116,7 @@ export async function taskMasksInMemory(
       tensors.get(task)!.get(name)!.data.set(bytes, firstByte);
       return Promise.resolve();
     },
-  }, options);
+  }, { targets, ...options });
   const masks = new Map<string, StateDict>();
   for (const [task, mask] of tensors) {
     mask.get("scale")!.data[0] = scales.get(task)!;
