@@ -53,7 +53,9 @@ const isoCts: MergeMethod<Parameters> = {
       number(common_space_fraction),
     );
     const common = leading(sum as tf.Tensor2D, rank - ownRank * models.length);
-    const own = vectors.map((vector) => {
+    // No part may be empty: the wasm backend refuses to multiply those.
+    const own = (ownRank > 0 ? vectors : []).map((vector) => {
+      if (common.s.size === 0) return leading(vector as tf.Tensor2D, ownRank);
       const shared = tf.matMul(
         common.u,
         transposedTimes(common.u, vector as tf.Tensor2D),

@@ -113,23 +113,22 @@ function withoutProtected(
   alpha: number,
 ): tf.Tensor2D {
   const { u, s, vt } = svd(merged);
-  const [rank, columns] = vt.shape;
+  const rank = s.size;
   const leading = leadingCount(s.dataSync() as Float32Array, alpha);
   const projected = transposedTimes(u, vector);
-  const top = tf.slice(vt, 0, leading);
-  const block = tf.matMul(
-    timesTransposed(tf.slice(projected, 0, leading), top),
-    top,
-  );
-  const others = tf.slice(vt, leading);
-  const diagonal = tf.mul(
-    tf.sum(tf.mul(tf.slice(projected, leading), others), 1, true),
-    others,
-  );
-  const disturbing = tf.concat(
-    leading === 0 ? [diagonal] : leading === rank ? [block] : [block, diagonal],
-  ).reshape([rank, columns]) as tf.Tensor2D;
-  return tf.sub(vector, tf.matMul(u, disturbing));
+  // No part may be empty: the wasm backend refuses to multiply those.
+  const disturbing: tf.Tensor2D[] = [];
+  if (leading > 0) {
+    const top = tf.slice(vt, 0, leading);
+    const block = timesTransposed(tf.slice(projected, 0, leading), top);
+    disturbing.push(tf.matMul(block, top));
+  }
+  if (leading < rank) {
+    const others = tf.slice(vt, leading);
+    const along = tf.mul(tf.slice(projected, leading), others);
+    disturbing.push(tf.mul(tf.sum(along, 1, true), others));
+  }
+  return tf.sub(vector, tf.matMul(u, tf.concat(disturbing, 0)));
 }
 
 /** How many singular values come before their share of the sum passes alpha. */
