@@ -10,7 +10,7 @@ import {
 } from "./temporaries.ts";
 
 /** A folder that has one of these holds a model, and may be replaced. */
-const MODEL_FILES = ["config.json", "merge.json"];
+const MODEL_FILES = ["config.json", "merge.json", "model.json"];
 
 /**
  * Writes a folder beside its place and renames it: nobody sees half of it, and
@@ -100,7 +100,7 @@ function checkReplaceable(target: string, place: string): void {
     names.length > 0 && !MODEL_FILES.some((name) => names.includes(name))
   ) {
     refuse(
-      "is a folder with other files and neither config.json nor merge.json",
+      "is a folder with other files and no config.json, merge.json or model.json",
     );
   }
 }

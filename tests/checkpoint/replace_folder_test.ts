@@ -109,7 +109,7 @@ Deno.test("replaceFolder() replaces only models and empty folders", async () => 
     await Deno.mkdir(other);
     await replaceFolder(other, writes("into an empty one"));
     await Deno.remove(join(other, "config.json"));
-    await refuses(other, "with other files and neither config.json nor");
+    await refuses(other, "with other files and no config.json, merge.json or");
     await Deno.writeTextFile(join(other, "merge.json"), "{}");
     await Deno.mkdir(join(other, ".git"));
     await refuses(other, "is a git repository");

@@ -4,11 +4,6 @@ import nodeAssert from "node:assert";
 // deno-lint-ignore no-explicit-any
 type ErrorClass<E extends Error> = abstract new (...args: any[]) => E;
 
-/** An optional message as the last argument, or nothing. */
-function given(msg: string | undefined): [string] | [] {
-  return msg === undefined ? [] : [msg];
-}
-
 /** Asserts that `expr` is truthy. */
 export function assert(expr: unknown, msg = ""): asserts expr {
   nodeAssert.ok(expr, msg);
@@ -16,12 +11,14 @@ export function assert(expr: unknown, msg = ""): asserts expr {
 
 /** Asserts deep equality, types included. */
 export function assertEquals<T>(actual: T, expected: T, msg?: string): void {
-  nodeAssert.deepStrictEqual(actual, expected, ...given(msg));
+  if (msg === undefined) nodeAssert.deepStrictEqual(actual, expected);
+  else nodeAssert.deepStrictEqual(actual, expected, msg);
 }
 
 /** Asserts that two values are not deeply equal. */
 export function assertNotEquals<T>(actual: T, expected: T, msg?: string): void {
-  nodeAssert.notDeepStrictEqual(actual, expected, ...given(msg));
+  if (msg === undefined) nodeAssert.notDeepStrictEqual(actual, expected);
+  else nodeAssert.notDeepStrictEqual(actual, expected, msg);
 }
 
 /** Asserts `Object.is` identity. */
@@ -30,7 +27,8 @@ export function assertStrictEquals<T>(
   expected: T,
   msg?: string,
 ): asserts actual is T {
-  nodeAssert.strictEqual(actual, expected, ...given(msg));
+  if (msg === undefined) nodeAssert.strictEqual(actual, expected);
+  else nodeAssert.strictEqual(actual, expected, msg);
 }
 
 /** Asserts that two numbers differ by at most `tolerance`. */
@@ -66,7 +64,8 @@ export function assertMatch(
   expected: RegExp,
   msg?: string,
 ): void {
-  nodeAssert.match(actual, expected, ...given(msg));
+  if (msg === undefined) nodeAssert.match(actual, expected);
+  else nodeAssert.match(actual, expected, msg);
 }
 
 function checkError<E extends Error>(
