@@ -23,7 +23,7 @@ export function hubFetch(
   subject: Subject,
   settings: HubSettings,
 ): typeof fetch {
-  const origin = new URL(settings.endpoint).origin;
+  const { origin, pathname } = new URL(`${settings.endpoint}/api/`);
   return async (input, init = {}) => {
     const url = new URL(input instanceof Request ? input.url : input);
     const headers = new Headers(init.headers);
@@ -42,7 +42,7 @@ export function hubFetch(
         lost = error;
       }
       if (response?.ok) {
-        return url.pathname.startsWith("/api/")
+        return url.pathname.startsWith(pathname)
           ? limitBody(response, LARGEST_ANSWER, () => tooLong(subject, url))
           : response;
       }

@@ -1,5 +1,11 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { join } from "@std/path";
+import { HubError } from "../../src/hub/mod.ts";
 import { storeFile } from "../hub_server/stored_repository.ts";
 import {
   type HubCase,
@@ -21,6 +27,28 @@ async function checkWeights(folder: string, length = 300_000): Promise<void> {
 /** Ranges that were asked of the storage. */
 function ranges({ hub }: HubCase): (string | null)[] {
   return hub.seen(/^\/lfs\//).map(({ range }) => range);
+}
+
+/** Starts a process that downloads `me/model` and prints where it is. */
+function startDownload(
+  { hub, cacheFolder }: HubCase,
+  output: "piped" | "null",
+): Deno.ChildProcess {
+  const module = new URL("../../src/hub/mod.ts", import.meta.url).href;
+  const script = `const hub = await import(${JSON.stringify(module)});
+    console.log(await hub.resolveModelPath("me/model"));`;
+  return new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--quiet", script],
+    env: {
+      HF_ENDPOINT: hub.url,
+      HF_HUB_CACHE: cacheFolder,
+      HF_HUB_OFFLINE: "",
+      HF_TOKEN: "",
+      HF_TOKEN_PATH: "/dev/null",
+    },
+    stdout: output,
+    stderr: output,
+  }).spawn();
 }
 
 function leftovers({ cacheFolder }: HubCase): string[] {
@@ -267,23 +295,38 @@ Deno.test("a cache that cannot be written", async () => {
   });
 });
 
-Deno.test("two processes that download the same files do no harm", async () => {
+Deno.test("a process that is killed leaves what the next one continues", async () => {
   await withHub(async (hubCase) => {
     const { hub, cacheFolder, get } = hubCase;
     hub.put("me/model", someModel());
+    hub.fault({ path: STORAGE, stallAt: 120_000 });
+    const child = startDownload(hubCase, "null");
+    const half = (): boolean =>
+      leftovers(hubCase).some((path) =>
+        Deno.statSync(join(cacheFolder, path)).size === 120_000
+      );
+    while (!half()) await new Promise((resolve) => setTimeout(resolve, 20));
+    // Another process must not take over what this one is writing.
+    hub.fault({ path: STORAGE, status: 418 });
+    await assertRejects(() => get("me/model"), HubError, "answers 418");
+    assertEquals(ranges(hubCase), [null, null]);
+
+    child.kill("SIGKILL");
+    await child.status;
+    await checkWeights(await get("me/model"));
+    assertEquals(ranges(hubCase), [null, null, "bytes=120000-"]);
+    assertEquals(leftovers(hubCase), []);
+  });
+});
+
+Deno.test("two processes that download the same files do no harm", async () => {
+  await withHub(async (hubCase) => {
+    const { hub, get } = hubCase;
+    hub.put("me/model", someModel());
     hub.fault({ path: STORAGE, slow: 3000, times: 2 });
-    const module = new URL("../../src/hub/mod.ts", import.meta.url).href;
-    const script = `const hub = await import(${JSON.stringify(module)});
-      console.log(await hub.resolveModelPath("me/model"));`;
     const process = async (): Promise<string> => {
-      const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-        args: ["eval", "--quiet", script],
-        env: {
-          HF_ENDPOINT: hub.url,
-          HF_HUB_CACHE: cacheFolder,
-          HF_HUB_OFFLINE: "",
-        },
-      }).output();
+      const { code, stdout, stderr } = await startDownload(hubCase, "piped")
+        .output();
       assertEquals(code, 0, new TextDecoder().decode(stderr));
       return new TextDecoder().decode(stdout).trim();
     };

@@ -52,7 +52,7 @@ export async function commitRoutes(
 function createRepository(
   hub: HubServer,
   user: string,
-  { name, organization, visibility, type }: Record<string, string>,
+  { name, organization, visibility, type = "model" }: Record<string, string>,
 ): Response {
   if (organization !== user) {
     return refuse(403, "Forbidden", `no right to create in ${organization}`);
