@@ -1,10 +1,4 @@
-import {
-  gram,
-  type Matrix,
-  matrixOf,
-  multiplyTransposed,
-  transpose,
-} from "./matrix.ts";
+import { gram, type Matrix, multiplyTransposed, transpose } from "./matrix.ts";
 import { symmetricEigen } from "./symmetric_eigen.ts";
 
 /** a = uᵀ diag(s) v, in double precision; r = min(rows, columns). */
