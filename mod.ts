@@ -9,6 +9,7 @@ export {
   type BackendChoice,
   type BackendName,
   useBackend,
+  type UseBackendOptions,
 } from "./src/backend/mod.ts";
 export * from "./src/checkpoint/mod.ts";
 export * from "./src/convnext/mod.ts";
@@ -26,6 +27,7 @@ export {
   type MergePool,
   mergePool,
   type MergeSink,
+  type NumberBounds,
   type NumberParameter,
   numberParameter,
   type PoolAnalysis,

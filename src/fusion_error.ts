@@ -5,7 +5,11 @@
  * with status 2.
  */
 export class FusionError extends Error {
-  /** @param message One line: what is wrong, where, and what to change. */
+  /**
+   * Makes an error to be shown to the user.
+   *
+   * @param message One line: what is wrong, where, and what to change.
+   */
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = new.target.name;

@@ -18,7 +18,7 @@ export { ConvNextLayer } from "./convnext_layer.ts";
 export { EnsembleModel } from "./ensemble_model.ts";
 export { combineLogits, type EnsembleRule } from "./ensemble_rule.ts";
 export { checkShapes, expectedShapes } from "./expected_shapes.ts";
-export { AutoImageProcessor } from "./image_processor.ts";
+export { AutoImageProcessor, type PixelValues } from "./image_processor.ts";
 export { loadLayersModel, saveLayersModel } from "./layers_model_folder.ts";
 export { ConvNextLayerNorm } from "./layer_norm.ts";
 export { loadMultiTaskModel } from "./load_multi_task_model.ts";
@@ -28,6 +28,7 @@ export {
   backboneOf,
   createConvNext,
   hiddenStatesModel,
+  type InitializeOptions,
 } from "./model.ts";
 export {
   convNextFromStateDict,

@@ -33,6 +33,8 @@ export class MultiTaskModel implements MultiTask {
   readonly #models = new Map<string, Promise<tf.LayersModel>>();
 
   /**
+   * Puts heads on a backbone.
+   *
    * @param model The backbone, with its own head.
    * @param heads Heads by task.
    * @param masks Masks by task; they are this model's to close.

@@ -2,8 +2,6 @@ import type * as z from "zod";
 import { MethodError } from "../fusion_error.ts";
 import type { BoundMethod, MergeMethod } from "../merge/mod.ts";
 
-type Parameters = Readonly<Record<string, unknown>>;
-
 /**
  * Loads an algorithm by the path of its preset: `config/method/PATH.yaml` and
  * `src/method/PATH.ts` belong together, and nothing else lists them.
@@ -14,10 +12,12 @@ type Parameters = Readonly<Record<string, unknown>>;
  */
 export async function importMethod(
   path: string,
-): Promise<{ method: MergeMethod<Parameters>; module: string }> {
+): Promise<
+  { method: MergeMethod<Readonly<Record<string, unknown>>>; module: string }
+> {
   if (!/^[\w-]+(\/[\w-]+)*$/.test(path)) throw unknownMethod(path);
   const module = new URL(`./${path}.ts`, import.meta.url).href;
-  let exported: { default?: MergeMethod<Parameters> };
+  let exported: { default?: MergeMethod<Readonly<Record<string, unknown>>> };
   try {
     exported = await import(module);
   } catch (error) {
@@ -46,7 +46,7 @@ function unknownMethod(path: string): MethodError {
  */
 export async function loadMethod(
   path: string,
-  parameters: Parameters = {},
+  parameters: Readonly<Record<string, unknown>> = {},
 ): Promise<BoundMethod> {
   const { method, module } = await importMethod(path);
   const result = method.parameters.safeParse(parameters);
@@ -60,7 +60,7 @@ export async function loadMethod(
 
 function describeIssue(
   issue: z.core.$ZodIssue | undefined,
-  parameters: Parameters,
+  parameters: Readonly<Record<string, unknown>>,
 ): string {
   if (issue?.code === "unrecognized_keys") {
     return `no parameter ${issue.keys.join(", ")}`;
