@@ -74,7 +74,8 @@ export async function ensembleToFolder(
       ...rule,
       members: pool.modelNames,
     });
-    await writeJson(folder, "merge.json", await mergeInfo(pool, method));
+    // Nothing is merged, so there are no fusion targets.
+    await writeJson(folder, "merge.json", await mergeInfo(pool, method, []));
     await Deno.writeTextFile(join(folder, "README.md"), modelCard(fullCard));
   });
   return fullCard;

@@ -165,6 +165,7 @@ export function cardOf(
 export async function mergeInfo(
   pool: ConvNextForImageClassificationPool,
   method: BoundMethod,
+  targets?: readonly string[],
 ): Promise<unknown> {
   const models: Record<string, unknown> = {};
   for (const name of pool.allModelNames) {
@@ -185,7 +186,7 @@ export async function mergeInfo(
   return {
     method: method.name,
     parameters: method.parameters,
-    fusion_targets: fusionTargetsOf(
+    fusion_targets: targets ?? fusionTargetsOf(
       await pool.loadConfig(pool.pretrainedOrFirstName),
     ),
     ...(method.method.taskMasks && {
