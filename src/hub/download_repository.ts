@@ -108,7 +108,7 @@ export interface DownloadRepositoryOptions extends HubOptions {
  * Downloads files of a repository of the Hugging Face hub into the cache that
  * `huggingface_hub` shares, unless they are there.
  *
- * @param id `owner/name[@revision]`.
+ * @param id `owner/name[@revision]`, or the URL of its page.
  * @returns The folder of the revision's files.
  * @throws {HubError} If the files cannot be had.
  *
@@ -125,7 +125,7 @@ export async function downloadRepository(
   options: DownloadRepositoryOptions = {},
 ): Promise<string> {
   const { repoType: type = "model", choose = (paths) => paths } = options;
-  const parsed = parseRepositoryId(id);
+  const parsed = parseRepositoryId(id, type);
   if (!parsed) throw notAnId(id, type);
   return await snapshotFolder(
     { ...parsed, type },

@@ -35,7 +35,7 @@ export async function pushToHub(
   repository: string,
   options: PushToHubOptions = {},
 ): Promise<string> {
-  const id = parseRepositoryId(repository);
+  const id = parseRepositoryId(repository, "model");
   if (!id?.name.includes("/")) {
     throw new HubError(
       "upload",

@@ -11,12 +11,30 @@ export interface RepositoryId {
 
 const LONGEST_NAME = 96;
 
+/** A repository's page, as it is copied from the browser. */
+const PAGE =
+  /^https:\/\/(?:huggingface\.co|hf\.co)\/(datasets\/)?([^/]+\/[^/]+)(?:\/tree\/(.+?))?\/?$/;
+
 /**
- * Reads `owner/name[@revision]`.
+ * Reads `owner/name[@revision]`, or the URL of a repository's page.
  *
- * @returns undefined if the text is no valid repository id, by the hub's rules.
+ * @returns undefined if the text is no valid repository id, by the hub's rules,
+ * or the page of another kind of repository.
  */
-export function parseRepositoryId(text: string): RepositoryId | undefined {
+export function parseRepositoryId(
+  text: string,
+  type: RepositoryType,
+): RepositoryId | undefined {
+  const page = PAGE.exec(text);
+  if (page) {
+    const [, datasets, name, revision] = page;
+    if ((datasets !== undefined) !== (type === "dataset")) return undefined;
+    return parseId(revision === undefined ? name! : `${name}@${revision}`);
+  }
+  return parseId(text);
+}
+
+function parseId(text: string): RepositoryId | undefined {
   const at = text.indexOf("@");
   const name = at < 0 ? text : text.slice(0, at);
   const revision = at < 0 ? "main" : text.slice(at + 1);

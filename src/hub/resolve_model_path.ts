@@ -18,7 +18,7 @@ export interface ResolveModelPathOptions extends HubOptions {
  * Finds a model, on this machine or at the Hugging Face hub.
  *
  * @param idOrPath A folder or file, which is taken as it is, or a repository
- * id `owner/name[@revision]`. A folder comes before a repository of the same
+ * id `owner/name[@revision]`, or the URL of its page. A folder comes before a repository of the same
  * name, and the local Hugging Face cache, if it has all that a model needs,
  * before the network. What is not there is downloaded into the cache.
  * @returns The path of the folder, or of `filename` in it.
@@ -43,7 +43,7 @@ export async function resolveModelPath(
     if (await exists(file)) return file;
     throw new CheckpointError(`${idOrPath} has no file ${filename}`);
   }
-  const id = parseRepositoryId(idOrPath);
+  const id = parseRepositoryId(idOrPath, repoType);
   if (!id) throw notAnId(idOrPath, repoType);
   const folder = await snapshotFolder(
     { ...id, type: repoType },

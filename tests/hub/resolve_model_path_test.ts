@@ -79,6 +79,10 @@ Deno.test("resolveModelPath() finds snapshots in the cache", async () => {
       await resolveModelPath(id, { cacheFolder, filename: "config.json" }),
       join(main, "config.json"),
     );
+    const page = "https://huggingface.co/facebook/convnext-base-224";
+    assertEquals(await find(page), main);
+    assertEquals(await find(`${page}/`), main);
+    assertEquals(await find(`${page}/tree/refs/pr/1`), other);
     await assertRejects(
       () =>
         resolveModelPath(id, {
@@ -155,6 +159,11 @@ Deno.test("resolveModelPath() lets no id leave the cache", async () => {
         "a/b@/etc",
         "a/b@x/../y",
         "a b/c",
+        "https://example.com/a/b",
+        "https://huggingface.co/a",
+        "https://huggingface.co/datasets/a/b",
+        "https://huggingface.co/a/b/tree/../../x",
+        "https://huggingface.co/../b",
         "a\0/b",
         `a/${"b".repeat(95)}`,
       ]
