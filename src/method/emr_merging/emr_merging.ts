@@ -62,15 +62,15 @@ async function rescalers(
   const masked = new Float64Array(pool.models.size);
   for await (const { name, deltas } of taskVectorPass(pool, context)) {
     const size = context.targets.get(name)!.reduce((n, side) => n * side, 1);
-    const unified = unifiedMagnitudes(deltas);
+    const unified = unifiedVector(deltas);
     deltas.forEach((delta, t) => {
       let ours = 0;
       let kept = 0;
       for (let i = 0; i < delta.length; i++) {
         const value = delta[i]!;
         ours += Math.abs(value);
-        // The unified vector is negative where that sign is elected.
-        if (value * unified[i]! > 0) kept += Math.abs(unified[i]!);
+        // No branch: which sign a value has is as good as random.
+        kept += Number(value * unified[i]! > 0) * Math.abs(unified[i]!);
       }
       own[t]! += ours / size;
       masked[t]! += kept / size;
@@ -79,13 +79,13 @@ async function rescalers(
   return Array.from(own, (sum, t) => masked[t] === 0 ? 1 : sum / masked[t]!);
 }
 
-function unifiedMagnitudes(deltas: readonly Float32Array[]): Float32Array {
+function unifiedVector(deltas: readonly Float32Array[]): Float32Array {
   const unified = new Float32Array(deltas[0]!.length); // rounds as the merge
   for (const delta of deltas) {
     for (let i = 0; i < unified.length; i++) unified[i]! += delta[i]!;
   }
   for (let i = 0; i < unified.length; i++) {
-    const flag = unified[i]! > 0 ? 1 : -1;
+    const flag = 2 * Number(unified[i]! > 0) - 1;
     let largest = 0;
     for (const delta of deltas) largest = Math.max(largest, delta[i]! * flag);
     unified[i] = largest * flag;
