@@ -62,7 +62,9 @@ for (const model of pool.allModelNames) {
 const folders: string[] = [];
 for (const [method, parameters] of METHODS) {
   const folder = join(output, method);
-  await mergeToFolder(pool, await loadMethod(method, parameters), folder);
+  await mergeToFolder(pool, await loadMethod(method, parameters), folder, {
+    dtype: "float32",
+  });
   await evaluate(method, await loadMultiTaskModel(folder));
   folders.push(folder);
 }
