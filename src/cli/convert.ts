@@ -3,69 +3,48 @@ import * as z from "zod";
 import { useBackend } from "../backend/mod.ts";
 import { replaceFolder } from "../checkpoint/mod.ts";
 import { BACKEND_CHOICES, composeConfig } from "../config/mod.ts";
-import {
-  AutoImageProcessor,
-  configOf,
-  loadConvNext,
-  loadLayersModel,
-  saveLayersModel,
-} from "../convnext/mod.ts";
-import { CheckpointError } from "../fusion_error.ts";
 import { resolveModelPath } from "../hub/mod.ts";
-import { type SaveDType, saveModel } from "../modelpool/mod.ts";
+import {
+  MODEL_FORMATS,
+  openConversionSource,
+  writeConversion,
+} from "./convert_model.ts";
+import { readTextIfThere } from "./optional_file.ts";
 import { rejectPositional } from "./reject_positional.ts";
 import { tellBackend } from "./tell_backend.ts";
 
 const schema = z.strictObject({
   input: z.string(),
   output: z.string(),
+  format: z.enum(MODEL_FORMATS).nullable().default(null),
   dtype: z.enum(["float32", "float16", "bfloat16"]).nullable().default(null),
   backend: z.enum(BACKEND_CHOICES).default("auto"),
 });
 
-/** `fusion convert input=DIR output=DIR` */
+/**
+ * `fusion convert input=DIR output=DIR [format=huggingface|timm|tensorflowjs]`.
+ * Without `format` a Hugging Face folder becomes a TensorFlow.js LayersModel,
+ * any other a Hugging Face folder.
+ */
 export async function convert(words: string[]): Promise<void> {
   rejectPositional(words);
   const { config } = await composeConfig(words, schema);
   const input = await resolveModelPath(config.input);
-  const toHuggingFace = await exists(join(input, "model.json"));
-  if (!toHuggingFace && !await exists(join(input, "config.json"))) {
-    throw new CheckpointError(
-      `${input}: no config.json (Hugging Face) and no model.json (TensorFlow.js), expected one of them`,
-    );
-  }
-  const backend = await useBackend(config.backend);
-  const processor = await exists(join(input, "preprocessor_config.json"))
-    ? await AutoImageProcessor.fromPretrained(input)
-    : undefined;
-  if (toHuggingFace) {
-    const model = await loadLayersModel(input);
-    const dtype = config.dtype ?? configOf(model)["dtype"];
-    await saveModel(model, config.output, {
-      ...(processor ? { processor } : {}),
-      ...(isDType(dtype) ? { dtype } : {}),
-    });
-  } else {
-    const model = await loadConvNext(input);
-    await replaceFolder(config.output, async (folder) => {
-      await saveLayersModel(model, folder);
-      await processor?.save(folder);
-    });
-  }
-  tellBackend(backend);
-  console.log(config.output);
-}
-
-function isDType(value: unknown): value is SaveDType {
-  return schema.shape.dtype.unwrap().unwrap().safeParse(value).success;
-}
-
-async function exists(path: string): Promise<boolean> {
+  const isLayersModel =
+    await readTextIfThere(join(input, "model.json")) !== undefined;
+  // Only a LayersModel is made of tensors of a backend.
+  let backend = isLayersModel ? await useBackend(config.backend) : undefined;
+  const source = await openConversionSource(input, isLayersModel);
   try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
+    const format = config.format ??
+      (source.format === "huggingface" ? "tensorflowjs" : "huggingface");
+    if (format === "tensorflowjs") backend ??= await useBackend(config.backend);
+    await replaceFolder(config.output, async (folder) => {
+      await writeConversion(source, format, folder, config.dtype ?? undefined);
+    });
+  } finally {
+    source.stateDict.close();
   }
+  if (backend) tellBackend(backend);
+  console.log(config.output);
 }

@@ -39,6 +39,7 @@ Keys:
   taskpool=TASKS                 a preset, a YAML file, or a folder of
                                  <task>/test/
   merged_model_save_path=DIR     where the merged model goes
+  push_to_hub=OWNER/NAME         uploads that folder to the Hugging Face Hub
   report_save_path=FILE          where the report goes, as JSON
   dtype=float32|float16|bfloat16 what is written (default: as _pretrained_)
   allow_nonfinite=true           merge NaN and infinity all the same
@@ -129,11 +130,12 @@ Example:
   },
   {
     name: "convert",
-    summary: "Hugging Face folder <-> TensorFlow.js LayersModel folder",
-    usage: "input=DIR output=DIR [dtype=float32|float16|bfloat16]",
+    summary: "Hugging Face, timm and TensorFlow.js LayersModel folders",
+    usage:
+      "input=DIR output=DIR [format=huggingface|timm|tensorflowjs] [dtype=float32|float16|bfloat16]",
     help: `
-The input's kind decides: a folder with config.json becomes a LayersModel
-(model.json, weights.bin), one with model.json a Hugging Face folder.
+Without format a Hugging Face folder becomes a LayersModel (model.json,
+weights.bin), a LayersModel or timm's checkpoint a Hugging Face folder.
 
 Example:
   fusion convert input=demo/pool/mnist output=mnist-tfjs`,

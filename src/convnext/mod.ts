@@ -15,6 +15,10 @@ export {
   parseConvNextConfig,
 } from "./config.ts";
 export { ConvNextLayer } from "./convnext_layer.ts";
+export {
+  type EnsembleDescription,
+  readEnsembleDescription,
+} from "./ensemble_description.ts";
 export { EnsembleModel } from "./ensemble_model.ts";
 export { combineLogits, type EnsembleRule } from "./ensemble_rule.ts";
 export { checkShapes, expectedShapes } from "./expected_shapes.ts";
@@ -61,7 +65,12 @@ export {
   parseTimmConfig,
   type TimmConfig,
   timmConfigOf,
+  usesConvolutions,
 } from "./timm_config.ts";
+export {
+  imageProcessorFromTimm,
+  timmFromImageProcessor,
+} from "./timm_preprocessing.ts";
 export {
   huggingFaceToTimm,
   isTimmStateDict,

@@ -7,8 +7,13 @@ import {
   isTimmConfig,
   parseTimmConfig,
   type TimmConfig,
+  timmConfigOf,
 } from "./timm_config.ts";
-import { isTimmStateDict, timmToHuggingFace } from "./timm_state_dict.ts";
+import {
+  hasConvolutions,
+  isTimmStateDict,
+  timmToHuggingFace,
+} from "./timm_state_dict.ts";
 
 /** A ConvNeXt's files, open. */
 export interface OpenConvNext {
@@ -18,6 +23,8 @@ export interface OpenConvNext {
   readonly stateDict: StateDict;
   /** Whose names the files have. */
   readonly format: "huggingface" | "timm";
+  /** timm's config, for its models; told by the tensors if it has no file. */
+  readonly timm?: TimmConfig;
 }
 
 /**
@@ -53,7 +60,12 @@ export async function openConvNext(path: string): Promise<OpenConvNext> {
       );
     }
     const config = configFromTimm(stateDict, timm);
-    return { config, stateDict: timmToHuggingFace(stateDict), format: "timm" };
+    return {
+      config,
+      stateDict: timmToHuggingFace(stateDict),
+      format: "timm",
+      timm: timm ?? timmConfigOf(config, hasConvolutions(stateDict)),
+    };
   } catch (error) {
     stateDict.close();
     throw error;

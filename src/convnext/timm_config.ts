@@ -25,8 +25,24 @@ const schema = z.looseObject({
   }).optional(),
 });
 
-/** What is read of timm's `config.json`. */
-export type TimmConfig = z.infer<typeof schema>;
+/** timm's `config.json`; fields that are not used are kept. */
+export interface TimmConfig {
+  /** Name of the model, for `timm.create_model`. */
+  architecture: string;
+  /** How the weights were trained. */
+  pretrained_cfg?: {
+    /** Channels, height and width of images. */
+    input_size?: number[] | undefined;
+    /** Class names in order. */
+    label_names?: string[] | null | undefined;
+    /** Whatever else it holds. */
+    [key: string]: unknown;
+  } | undefined;
+  /** What `timm.create_model` is given besides the name. */
+  model_args?: { [key: string]: unknown } | undefined;
+  /** Whatever else the file holds. */
+  [key: string]: unknown;
+}
 
 /** Whether a parsed `config.json` is timm's. */
 export function isTimmConfig(json: unknown): boolean {
@@ -112,7 +128,7 @@ export function configFromTimm(
     num_stages: depths.length,
     hidden_sizes: sizes,
     depths,
-    hidden_act: timm?.model_args?.act_layer ?? "gelu",
+    hidden_act: timm?.model_args?.["act_layer"] ?? "gelu",
     layer_norm_eps: EPSILON,
     layer_scale_init_value:
       names.has(`${stages}.0.layers.0.layer_scale_parameter`) ? EPSILON : 0,
@@ -122,6 +138,16 @@ export function configFromTimm(
       ? { id2label: Object.fromEntries(labels.entries()) }
       : {}),
   }, stateDict.source);
+}
+
+/** Whether a timm model has its pointwise products as 1x1 convolutions. */
+export function usesConvolutions(
+  { architecture, model_args: options }: TimmConfig,
+): boolean {
+  const option = options?.["conv_mlp"];
+  return typeof option === "boolean"
+    ? option
+    : /^convnext_(atto|femto|pico|nano)/.test(architecture);
 }
 
 /** Sizes of timm's models by name. */
@@ -141,9 +167,13 @@ const MODELS: readonly (readonly [string, number, readonly number[]])[] = [
 /**
  * timm's `config.json` of a Hugging Face config, for `timm.create_model`.
  *
+ * @param convolutions Pointwise products as 1x1 convolutions: `conv_mlp`.
  * @throws {ConfigError} If timm's ConvNeXt cannot have its sizes.
  */
-export function timmConfigOf(config: ConvNextConfig): TimmConfig {
+export function timmConfigOf(
+  config: ConvNextConfig,
+  convolutions = false,
+): TimmConfig {
   const { num_stages: stages, patch_size: patch } = config;
   // With patches of 2 pixels timm's first stage halves its input, too.
   if (stages !== 4 || typeof patch !== "number" || patch === 2) {
@@ -172,7 +202,7 @@ export function timmConfigOf(config: ConvNextConfig): TimmConfig {
       dims,
       patch_size: config.patch_size,
       act_layer: config.hidden_act,
-      conv_mlp: false,
+      conv_mlp: convolutions,
       ...(v2 || config.layer_scale_init_value <= 0
         ? { ls_init_value: null }
         : {}),

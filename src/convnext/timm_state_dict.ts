@@ -9,6 +9,13 @@ export function isTimmStateDict(stateDict: StateDict): boolean {
     stateDict.names.some((name) => name.startsWith("stages.0.blocks.0."));
 }
 
+/** Whether pointwise products are 1x1 convolutions: timm's `conv_mlp`. */
+export function hasConvolutions(stateDict: StateDict): boolean {
+  const name = "stages.0.blocks.0.mlp.fc1.weight";
+  return stateDict.names.includes(name) &&
+    stateDict.info(name).shape.length === 4;
+}
+
 /** The architecture whose tensors a state dict with timm's names holds. */
 export function timmArchitecture(stateDict: StateDict): Architecture {
   return stateDict.names.some((name) => name.includes(".mlp.grn."))

@@ -258,6 +258,7 @@ Deno.test("convert there and back keeps every tensor and the type", async () => 
       tfjs,
     );
     assertEquals(listNames(tfjs), [
+      "huggingface_config.json",
       "model.json",
       "preprocessor_config.json",
       "weights.bin",

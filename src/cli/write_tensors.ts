@@ -1,0 +1,67 @@
+import { join } from "@std/path";
+import {
+  type DType,
+  elementCount,
+  SafetensorsWriter,
+  type StateDict,
+} from "../checkpoint/mod.ts";
+import type { SaveDType } from "../modelpool/mod.ts";
+
+/** Element types as configs and as safetensors name them. */
+export const DTYPES: Readonly<Record<SaveDType, DType>> = {
+  float32: "F32",
+  float16: "F16",
+  bfloat16: "BF16",
+};
+
+/** The order of types in a file that the safetensors library writes. */
+const DTYPE_ORDER: readonly DType[] = ["I64", "F64", "F32", "I32", "BF16"]
+  .concat("F16", "U8", "BOOL") as DType[];
+
+/** Elements written at a time. */
+const WRITE_CHUNK = 1 << 20;
+
+/**
+ * Writes a state dict as `model.safetensors`, chunk by chunk.
+ *
+ * @param dtype Element type; default: each tensor's own.
+ */
+export async function writeTensors(
+  folder: string,
+  stateDict: StateDict,
+  dtype?: SaveDType,
+): Promise<void> {
+  // As the safetensors library orders them, so that files compare equal.
+  const plans = stateDict.names.map((name) => {
+    const info = stateDict.info(name);
+    return { name, ...info, dtype: dtype ? DTYPES[dtype] : info.dtype };
+  }).sort((a, b) =>
+    DTYPE_ORDER.indexOf(a.dtype) - DTYPE_ORDER.indexOf(b.dtype) ||
+    (a.name < b.name ? -1 : 1)
+  );
+  const writer = await SafetensorsWriter.create(
+    join(folder, "model.safetensors"),
+    plans,
+  );
+  try {
+    for (const { name, shape } of plans) {
+      const size = elementCount(shape);
+      for (let begin = 0; begin < size; begin += WRITE_CHUNK) {
+        const end = Math.min(size, begin + WRITE_CHUNK);
+        await writer.write(name, begin, await stateDict.read(name, begin, end));
+      }
+    }
+    await writer.finish();
+  } catch (error) {
+    await writer.abort();
+    throw error;
+  }
+}
+
+/** The type of a state dict's first tensor, as configs name it. */
+export function dtypeName(stateDict: StateDict): SaveDType {
+  const first = stateDict.names[0];
+  const dtype = first === undefined ? "F32" : stateDict.info(first).dtype;
+  const found = Object.entries(DTYPES).find(([, type]) => type === dtype);
+  return (found?.[0] ?? "float32") as SaveDType;
+}
