@@ -6,7 +6,11 @@ import {
   type StateDict,
 } from "../checkpoint/mod.ts";
 import { composeConfig } from "../config/mod.ts";
-import { labelsOf, readConvNextConfig } from "../convnext/mod.ts";
+import {
+  labelsOf,
+  readConvNextConfig,
+  readEnsembleDescription,
+} from "../convnext/mod.ts";
 import { openDataset } from "../dataset/mod.ts";
 import { ConfigError } from "../fusion_error.ts";
 import { resolveModelPath } from "../hub/mod.ts";
@@ -64,7 +68,15 @@ async function inspectPath(path: string): Promise<Inspection> {
       image_size: config.image_size,
       labels: labelsOf(config),
       ...(heads.length > 0 ? { heads } : {}),
+      ...(await has(path, "masks") ? { masks: "one for each task" } : {}),
     }, await openCheckpoint(path));
+  }
+  const ensemble = await readEnsembleDescription(path);
+  if (ensemble) {
+    const { combine, weights, members } = ensemble;
+    return {
+      summary: { path, combine, ...(weights ? { weights } : {}), members },
+    };
   }
   const dataset = await openDataset(path);
   return {

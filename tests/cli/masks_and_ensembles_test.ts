@@ -64,6 +64,9 @@ Deno.test("an ensemble without a task is refused with both models' names", async
       backend,
     );
     assertEquals(made.status, 0, made.errors.join("\n"));
+    const { output } = await runMain("inspect", `${folder}/e`);
+    assertStringIncludes(output, "combine: mean");
+    assertStringIncludes(output, "members: emoji, fashion_mnist, mnist");
     const { status, errors } = await runMain(
       "predict",
       `model=${folder}/e`,
