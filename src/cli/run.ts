@@ -9,7 +9,8 @@ import {
   type RunConfig,
 } from "../config/mod.ts";
 import { loadMultiTaskModel, type MultiTask } from "../convnext/mod.ts";
-import { ModelPoolError } from "../fusion_error.ts";
+import { ConfigError, ModelPoolError } from "../fusion_error.ts";
+import { pushToHub } from "../hub/mod.ts";
 import type { BoundMethod, MergeOptions } from "../merge/mod.ts";
 import {
   type ConvNextForImageClassificationPool,
@@ -57,6 +58,11 @@ export async function run(
     await taskPool!.loadTestDataset(task);
   }
   if (config.report_save_path) checkFilePlace(config.report_save_path);
+  if (config.push_to_hub && !config.merged_model_save_path) {
+    throw new ConfigError(
+      `push_to_hub=${config.push_to_hub}: nothing is saved, expected merged_model_save_path=DIR with it`,
+    );
+  }
   if (config.dry_run) return;
 
   const backend = await useBackend(config.backend);
@@ -72,10 +78,14 @@ export async function run(
   const card = await mergeWithProgress(pool, method, path, config);
   tellBackend(backend);
   console.error(`merged model: ${path}`);
-  if (!taskPool) return;
-  const model = await loadMultiTaskModel(path);
-  const report = await evaluateMerged(taskPool, model, method, config, json);
-  writeModelCard(path, { ...card, report });
+  if (taskPool) {
+    const model = await loadMultiTaskModel(path);
+    const report = await evaluateMerged(taskPool, model, method, config, json);
+    writeModelCard(path, { ...card, report });
+  }
+  if (config.push_to_hub) {
+    console.error(`pushed: ${await pushToHub(path, config.push_to_hub)}`);
+  }
 }
 
 async function mergeWithProgress(

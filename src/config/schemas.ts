@@ -101,6 +101,8 @@ export interface RunConfig {
   merged_model_save_path?: string | null | undefined;
   /** Further options for saving, such as `dtype`. */
   merged_model_save_kwargs?: Record<string, unknown> | null | undefined;
+  /** Repository of the Hugging Face Hub that the merged model goes to. */
+  push_to_hub?: string | null | undefined;
   /** File for the report. */
   report_save_path?: string | null | undefined;
   /** Element type of the saved model; by default that of the first model. */
@@ -238,6 +240,7 @@ export const runConfigSchema: Schema<RunConfig> = z.strictObject({
   modelpool: modelPoolSchema,
   taskpool: taskPoolSchema.nullish(),
   merged_model_save_path: text.nullish(),
+  push_to_hub: text.nullish(),
   merged_model_save_kwargs: z.record(z.string(), z.unknown()).nullish(),
   report_save_path: text.nullish(),
   dtype: z.enum(["float32", "float16", "bfloat16"]).nullish(),

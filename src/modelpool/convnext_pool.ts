@@ -143,6 +143,8 @@ export class ConvNextForImageClassificationPool
 
   /** Opens every model for merging; nothing is loaded. */
   async openMergePool(): Promise<MergePool> {
+    // What is not on this machine is downloaded, the models side by side.
+    await Promise.all(this.allModelNames.map((name) => this.modelPath(name)));
     const models = new Map<string, StateDict>();
     try {
       for (const name of this.modelNames) {
