@@ -1,0 +1,14 @@
+/** Cuts a stream of text into its lines. */
+export class TextLineStream extends TransformStream<string, string> {
+  /** Lines end with a line feed; what follows the last is left out. */
+  constructor() {
+    let rest = "";
+    super({
+      transform(chunk, controller) {
+        const lines = (rest + chunk).split("\n");
+        rest = lines.pop()!;
+        for (const line of lines) controller.enqueue(line);
+      },
+    });
+  }
+}
