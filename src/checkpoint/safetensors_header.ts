@@ -1,6 +1,7 @@
 import { CheckpointError } from "../fusion_error.ts";
 import { duplicateKey } from "./duplicate_key.ts";
 import { DTYPE_BYTES } from "./element_type.ts";
+import { shown } from "./shown.ts";
 import type { DType, TensorInfo } from "./state_dict.ts";
 
 /** Bytes before the header: its length, a little-endian unsigned integer. */
@@ -51,7 +52,7 @@ export function parseSafetensorsHeader(
     }
     const { dtype, shape, begin, end } = checkTensor(
       value,
-      (problem) => fail(`tensor ${JSON.stringify(name)} ${problem}`),
+      (problem) => fail(`tensor ${shown(name)} ${problem}`),
     );
     const position = dataBegin + begin;
     tensors.push([name, { dtype, shape, position }, dataBegin + end]);
@@ -63,8 +64,8 @@ export function parseSafetensorsHeader(
   for (const [name, { position }, end] of tensors) {
     if (position < fileSize) {
       fail(
-        `tensors ${JSON.stringify(previous)} and ${
-          JSON.stringify(name)
+        `tensors ${shown(previous)} and ${
+          shown(name)
         } overlap: expected each byte to belong to one tensor`,
       );
     }
@@ -100,7 +101,7 @@ function parseObject(bytes: Uint8Array, fail: Fail): Record<string, unknown> {
   const twice = duplicateKey(text);
   if (twice !== undefined) {
     fail(
-      `the header has ${JSON.stringify(twice)} twice, expected every name once`,
+      `the header has ${shown(twice)} twice, expected every name once`,
     );
   }
   return json;
@@ -111,9 +112,7 @@ function checkMetadata(value: unknown, fail: Fail): Record<string, string> {
   for (const [key, text] of Object.entries(value)) {
     if (typeof text !== "string") {
       fail(
-        `__metadata__ has ${JSON.stringify(text)} for ${
-          JSON.stringify(key)
-        }, expected a string`,
+        `__metadata__ has ${shown(text)} for ${shown(key)}, expected a string`,
       );
     }
   }
@@ -130,21 +129,19 @@ function checkTensor(
   const { dtype, shape, data_offsets: offsets } = value;
   if (typeof dtype !== "string" || !Object.hasOwn(DTYPE_BYTES, dtype)) {
     return fail(
-      `has dtype ${JSON.stringify(dtype)}, expected one of ${
+      `has dtype ${shown(dtype)}, expected one of ${
         Object.keys(DTYPE_BYTES).join(", ")
       }`,
     );
   }
   if (!isListOfSizes(shape)) {
     return fail(
-      `has shape ${JSON.stringify(shape)}, expected non-negative integers`,
+      `has shape ${shown(shape)}, expected non-negative integers`,
     );
   }
   if (!isListOfSizes(offsets) || offsets.length !== 2) {
     return fail(
-      `has data_offsets ${
-        JSON.stringify(offsets)
-      }, expected [begin, end] in bytes`,
+      `has data_offsets ${shown(offsets)}, expected [begin, end] in bytes`,
     );
   }
   const [begin, end] = offsets as [number, number];

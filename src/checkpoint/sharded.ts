@@ -3,7 +3,11 @@ import { CheckpointError } from "../fusion_error.ts";
 import { duplicateKey } from "./duplicate_key.ts";
 import { noSuchTensor } from "./element_range.ts";
 import { reasonOf } from "./reason.ts";
+import { shown } from "./shown.ts";
 import type { StateDict } from "./state_dict.ts";
+
+/** Largest index that is read, in bytes. */
+const LARGEST_INDEX = 1 << 26;
 
 /**
  * Opens a checkpoint that is split over several files by an index,
@@ -39,7 +43,7 @@ export async function openSharded(
       if (!present.get(file)!.has(name)) {
         throw new CheckpointError(
           `${path}: tensor ${
-            JSON.stringify(name)
+            shown(name)
           } should be in ${file}, which does not have it`,
         );
       }
@@ -83,8 +87,15 @@ export async function shardFiles(
 ): Promise<ReadonlyMap<string, string>> {
   let text: string;
   try {
+    const { size } = await Deno.stat(path);
+    if (size > LARGEST_INDEX) {
+      throw new CheckpointError(
+        `${path} has ${size} bytes, expected at most ${LARGEST_INDEX}`,
+      );
+    }
     text = await Deno.readTextFile(path);
   } catch (error) {
+    if (error instanceof CheckpointError) throw error;
     throw new CheckpointError(`cannot read ${path}: ${reasonOf(error)}`, {
       cause: error,
     });
@@ -98,7 +109,7 @@ export async function shardFiles(
   const twice = duplicateKey(text);
   if (twice !== undefined) {
     throw new CheckpointError(
-      `${path} has ${JSON.stringify(twice)} twice, expected every name once`,
+      `${path} has ${shown(twice)} twice, expected every name once`,
     );
   }
   const map = (index as { weight_map?: unknown } | null)?.weight_map;
@@ -116,8 +127,8 @@ export async function shardFiles(
       !file.endsWith(extension)
     ) {
       throw new CheckpointError(
-        `${path}: tensor ${JSON.stringify(name)} is said to be in ${
-          JSON.stringify(file)
+        `${path}: tensor ${shown(name)} is said to be in ${
+          shown(file)
         }, expected the name of a ${extension} file in the same folder`,
       );
     }

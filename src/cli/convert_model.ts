@@ -155,7 +155,7 @@ async function writeTimm(
     timm = kept;
     return true;
   });
-  timm ??= timmConfigOf(config);
+  timm ??= timmConfigOf(config, false, path);
   const processor =
     await readTextIfThere(join(path, "preprocessor_config.json")) === undefined
       ? undefined

@@ -1,22 +1,26 @@
 import * as z from "zod";
+import { shown } from "../checkpoint/mod.ts";
 import { ConfigError } from "../fusion_error.ts";
 
-const size = z.int().positive();
+// A hundred times the largest known: what is larger would but fill the memory.
+const size = z.int().positive().max(1 << 16);
+const depth = z.int().positive().max(1000);
+const labels = z.int().nonnegative().max(1_000_000);
 
 const schema = z.looseObject({
   model_type: z.enum(["convnext", "convnextv2"]).default("convnext"),
   num_channels: size.default(3),
   patch_size: z.union([size, z.tuple([size, size])]).default(4),
-  num_stages: size.default(4),
+  num_stages: z.int().positive().max(100).default(4),
   hidden_sizes: z.array(size).default([96, 192, 384, 768]),
-  depths: z.array(size).default([3, 3, 9, 3]),
+  depths: z.array(depth).default([3, 3, 9, 3]),
   hidden_act: z.enum(["gelu", "relu", "silu"]).default("gelu"),
   initializer_range: z.number().nonnegative().default(0.02),
   layer_norm_eps: z.number().nonnegative().default(1e-12),
   layer_scale_init_value: z.number().default(1e-6),
   drop_path_rate: z.number().min(0).max(1).default(0),
   image_size: z.union([size, z.tuple([size, size])]).default(224),
-  num_labels: z.int().nonnegative().optional(),
+  num_labels: labels.optional(),
   id2label: z.record(z.string(), z.string()).nullish(),
   label2id: z.record(z.string(), z.int()).nullish(),
 });
@@ -84,7 +88,7 @@ export function parseConvNextConfig(
     );
     const field = path.length === 0 ? "the whole file" : path.join(".");
     throw new ConfigError(
-      `${source}: ${field} is ${JSON.stringify(found)}: ${issue?.message}`,
+      `${source}: ${field} is ${shown(found)}: ${issue?.message}`,
     );
   }
   const { num_labels, ...config } = result.data;

@@ -56,11 +56,13 @@ export function expectedShapes(
 /**
  * Checks that a state dict has just what a config's classifier has.
  *
+ * @param others Whether it may have other tensors besides.
  * @throws {CheckpointError} If a tensor is missing, unknown or of another shape.
  */
 export function checkShapes(
   stateDict: StateDict,
   config: ConvNextConfig,
+  { others = false }: { others?: boolean } = {},
 ): void {
   const names = new Set(stateDict.names);
   for (const [name, shape] of expectedShapes(config)) {
@@ -76,6 +78,7 @@ export function checkShapes(
       );
     }
   }
+  if (others) return;
   for (const name of names) {
     throw new CheckpointError(
       `${stateDict.source}: tensor ${

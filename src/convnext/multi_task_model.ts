@@ -2,6 +2,7 @@ import type * as tf from "@tensorflow/tfjs";
 import { elementCount, type StateDict } from "../checkpoint/mod.ts";
 import { ModelPoolError } from "../fusion_error.ts";
 import type { ConvNextConfig } from "./config.ts";
+import { checkShapes } from "./expected_shapes.ts";
 import { configOf } from "./metadata.ts";
 import { attachHead, backboneOf, createConvNext } from "./model.ts";
 import type { MultiTask } from "./multi_task.ts";
@@ -203,6 +204,8 @@ export async function convNextFromStateDict(
   config: ConvNextConfig,
   stateDict: StateDict,
 ): Promise<tf.LayersModel> {
+  // Before memory is taken for what the config says.
+  checkShapes(stateDict, config, { others: true });
   const model = createConvNext(config, { initialize: false });
   try {
     await loadStateDict(model, stateDict);

@@ -15,6 +15,11 @@ import {
   timmToHuggingFace,
 } from "./timm_state_dict.ts";
 
+/** Largest config that is read, in bytes; a million labels take less. */
+const LARGEST = 1 << 26;
+/** Deepest nesting of a config; what writes it again recurs. */
+const DEEPEST = 100;
+
 /** A ConvNeXt's files, open. */
 export interface OpenConvNext {
   /** Its config, as Hugging Face's. */
@@ -135,16 +140,45 @@ async function readConfigJson(folder: string): Promise<unknown> {
   let text: string;
   try {
     if ((await Deno.stat(folder)).isFile) return undefined;
+    const { size } = await Deno.stat(path);
+    if (size > LARGEST) {
+      throw new ConfigError(
+        `${path} has ${size} bytes, expected at most ${LARGEST}`,
+      );
+    }
     text = await Deno.readTextFile(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
+    if (error instanceof ConfigError) throw error;
     throw new ConfigError(`cannot read ${path}: ${(error as Error).message}`, {
       cause: error,
     });
+  }
+  if (depthOf(text) > DEEPEST) {
+    throw new ConfigError(
+      `${path}: nested more than ${DEEPEST} deep, expected a ConvNeXt's config`,
+    );
   }
   try {
     return JSON.parse(text);
   } catch (error) {
     throw new ConfigError(`${path}: not JSON: ${(error as Error).message}`);
   }
+}
+
+/** How deep a JSON text's brackets nest. */
+function depthOf(text: string): number {
+  let depth = 0;
+  let deepest = 0;
+  let inString = false;
+  for (let i = 0; i < text.length; i++) {
+    const character = text[i];
+    if (inString && character === "\\") i++;
+    else if (character === '"') inString = !inString;
+    else if (inString) continue;
+    else if (character === "[" || character === "{") {
+      deepest = Math.max(deepest, ++depth);
+    } else if (character === "]" || character === "}") depth--;
+  }
+  return deepest;
 }

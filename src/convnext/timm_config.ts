@@ -167,18 +167,20 @@ const MODELS: readonly (readonly [string, number, readonly number[]])[] = [
 /**
  * timm's `config.json` of a Hugging Face config, for `timm.create_model`.
  *
+ * @param source What the error message calls the model.
  * @param convolutions Pointwise products as 1x1 convolutions: `conv_mlp`.
  * @throws {ConfigError} If timm's ConvNeXt cannot have its sizes.
  */
 export function timmConfigOf(
   config: ConvNextConfig,
   convolutions = false,
+  source = "the model",
 ): TimmConfig {
   const { num_stages: stages, patch_size: patch } = config;
   // With patches of 2 pixels timm's first stage halves its input, too.
   if (stages !== 4 || typeof patch !== "number" || patch === 2) {
     throw new ConfigError(
-      `timm's ConvNeXt has no equal with num_stages = ${stages} and patch_size = ${patch}, expected 4 stages and square patches of other than 2 pixels`,
+      `${source} has num_stages = ${stages} and patch_size = ${patch}, for timm's ConvNeXt expected 4 stages and square patches of other than 2 pixels`,
     );
   }
   const { hidden_sizes: dims, depths, image_size: image } = config;

@@ -1,0 +1,15 @@
+const LONGEST = 200;
+
+/**
+ * A value from a file as an error message shows it: JSON on one line, cut where
+ * it is long. Whatever it is, showing it does not fail.
+ */
+export function shown(value: unknown): string {
+  let text: string;
+  try {
+    text = JSON.stringify(value) ?? String(value);
+  } catch {
+    return "a value nested too deeply";
+  }
+  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
+}
