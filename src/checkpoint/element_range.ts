@@ -1,5 +1,6 @@
 import { CheckpointError } from "../fusion_error.ts";
 import { elementCount } from "./state_dict.ts";
+import { shown } from "./shown.ts";
 
 /**
  * Checks that a tensor has the elements [begin, end).
@@ -19,7 +20,7 @@ export function checkRange(
   if (!valid) {
     throw new CheckpointError(
       `${source}: tensor ${
-        JSON.stringify(name)
+        shown(name)
       } has ${size} elements, found a request for elements ${begin} to ${end}`,
     );
   }
@@ -27,7 +28,7 @@ export function checkRange(
 
 /** The error for a tensor that a state dict does not have. */
 export function noSuchTensor(source: string, name: string): CheckpointError {
-  return new CheckpointError(`${source} has no tensor ${JSON.stringify(name)}`);
+  return new CheckpointError(`${source} has no tensor ${shown(name)}`);
 }
 
 /**
@@ -44,7 +45,7 @@ export function targetOf(
   if (target.length < count) {
     throw new CheckpointError(
       `${source}: ${count} elements of tensor ${
-        JSON.stringify(name)
+        shown(name)
       } do not fit into an array of ${target.length}`,
     );
   }

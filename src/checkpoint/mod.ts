@@ -12,6 +12,6 @@ export * from "./replace_folder.ts";
 export * from "./safetensors.ts";
 export * from "./safetensors_writer.ts";
 export * from "./sha256.ts";
-export { shown } from "./shown.ts";
+export { oneLine, shown } from "./shown.ts";
 export * from "./state_dict.ts";
 export { cleanUpTemporaries } from "./temporaries.ts";

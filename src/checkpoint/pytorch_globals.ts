@@ -8,6 +8,7 @@ import {
 import { PytorchStorage, PytorchTensor } from "./pytorch_tensor.ts";
 import type { DType } from "./state_dict.ts";
 import { unpickle } from "./unpickler.ts";
+import { shown } from "./shown.ts";
 
 /** Storage classes by the type of their elements. */
 const STORAGES: Readonly<Record<string, DType>> = {
@@ -74,7 +75,7 @@ export function unpickleTensors(
     findGlobal: (module, name) =>
       globals.get(`${module}.${name}`) ?? fail(
         `its pickle names ${
-          JSON.stringify(`${module}.${name}`)
+          shown(`${module}.${name}`)
         }, which is not needed to build tensors: nothing of it was run`,
       ),
     load: (id) => storageOf(id, fail),
@@ -123,7 +124,7 @@ function storageOf(id: PickleValue, fail: Fail): PytorchStorage {
     typeof begin !== "number" || typeof viewSize !== "number" ||
     !(begin >= 0 && viewSize >= 0 && begin + viewSize <= size)
   ) {
-    return fail(`storage ${JSON.stringify(key)} has a view outside of it`);
+    return fail(`storage ${shown(key)} has a view outside of it`);
   }
   return new PytorchStorage(key, dtype, viewSize, begin);
 }

@@ -7,6 +7,7 @@ import { unpickleTensors } from "./pytorch_globals.ts";
 import { type PytorchStorage, PytorchTensor } from "./pytorch_tensor.ts";
 import type { DType } from "./state_dict.ts";
 import { readZipDirectory } from "./zip_directory.ts";
+import { shown } from "./shown.ts";
 
 /** Longest pickle that is read; a large model's has some hundred kB. */
 const LONGEST_PICKLE = 1 << 24;
@@ -68,9 +69,7 @@ export async function readZipLayout(
   const order = new TextDecoder().decode(await content("byteorder", 64));
   if (!["", "little", "big"].includes(order)) {
     throw new CheckpointError(
-      `${path}: byteorder is ${
-        JSON.stringify(order)
-      }, expected "little" or "big"`,
+      `${path}: byteorder is ${shown(order)}, expected "little" or "big"`,
     );
   }
   const pickle = await content("data.pkl", LONGEST_PICKLE);
@@ -82,7 +81,7 @@ export async function readZipLayout(
       const bytes = (begin + size) * DTYPE_BYTES[dtype];
       if (!entry || entry.size < bytes) {
         throw new CheckpointError(
-          `${path}: storage ${JSON.stringify(key)} has ${
+          `${path}: storage ${shown(key)} has ${
             entry?.size ?? 0
           } bytes, expected ${bytes}`,
         );
@@ -133,7 +132,7 @@ export async function readLegacyLayout(
       const place = places.get(key);
       if (!place || place.size < begin + size) {
         throw new CheckpointError(
-          `${path}: storage ${JSON.stringify(key)} has ${
+          `${path}: storage ${shown(key)} has ${
             place?.size ?? 0
           } elements, expected ${begin + size}`,
         );
@@ -199,7 +198,7 @@ function storageTypes(path: string, root: PickleValue): Map<string, DType> {
   for (const { storage: { key, dtype } } of tensorsWithin(root)) {
     if ((dtypes.get(key) ?? dtype) !== dtype) {
       throw new CheckpointError(
-        `${path}: storage ${JSON.stringify(key)} has two types`,
+        `${path}: storage ${shown(key)} has two types`,
       );
     }
     dtypes.set(key, dtype);

@@ -3,6 +3,7 @@ import type { BinaryFile } from "./binary_file.ts";
 import { bytesOf, decodeElements, DTYPE_BYTES } from "./element_type.ts";
 import { reasonOf } from "./reason.ts";
 import type { DType } from "./state_dict.ts";
+import { shown } from "./shown.ts";
 
 /** Elements converted at a time: stored ones never take much memory besides. */
 const BLOCK = 1 << 18;
@@ -61,16 +62,19 @@ async function fill(
   bytes: Uint8Array,
   position: number,
 ): Promise<void> {
+  // Where the memory is that of a WebAssembly module, which may grow while it
+  // is read into, the array's length is then 0.
+  const { length } = bytes;
   let count: number;
   try {
     count = await file.read(bytes, position);
   } catch (error) {
     throw unreadable(source, error);
   }
-  if (count < bytes.length) {
+  if (count < length) {
     throw new CheckpointError(
       `${source} became shorter while it was read: tensor ${
-        JSON.stringify(name)
+        shown(name)
       } is cut off`,
     );
   }

@@ -13,3 +13,8 @@ export function shown(value: unknown): string {
   }
   return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
 }
+
+/** Text that may have come from a file, on one line and without control characters. */
+export function oneLine(text: string): string {
+  return text.replace(/[\p{Cc}\u2028\u2029]+/gu, " ");
+}

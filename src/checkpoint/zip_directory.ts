@@ -1,5 +1,6 @@
 import { CheckpointError } from "../fusion_error.ts";
 import type { BinaryFile } from "./binary_file.ts";
+import { shown } from "./shown.ts";
 
 const END_SIGNATURE = 0x06054b50;
 const END_BYTES = 22;
@@ -67,11 +68,11 @@ export async function readZipDirectory(
   let end = 0;
   for (const { name, headerPosition, size } of listed) {
     if (headerPosition < end) {
-      fail(`${JSON.stringify(name)} overlaps the file before it`);
+      fail(`${shown(name)} overlaps the file before it`);
     }
     const header = await read(headerPosition, LOCAL_BYTES);
     if (header.getUint32(0, true) !== LOCAL_SIGNATURE) {
-      fail(`${JSON.stringify(name)} has no header at byte ${headerPosition}`);
+      fail(`${shown(name)} has no header at byte ${headerPosition}`);
     }
     const position = headerPosition + LOCAL_BYTES +
       header.getUint16(26, true) + header.getUint16(28, true);
@@ -79,11 +80,11 @@ export async function readZipDirectory(
     if (end > directory.position) {
       fail(
         `${
-          JSON.stringify(name)
+          shown(name)
         } ends at byte ${end}, after the files' end at ${directory.position}`,
       );
     }
-    if (entries.has(name)) fail(`it has ${JSON.stringify(name)} twice`);
+    if (entries.has(name)) fail(`it has ${shown(name)} twice`);
     entries.set(name, { position, size });
   }
   return entries;
@@ -170,9 +171,7 @@ function parseDirectory(
     const method = view.getUint16(at + 10, true);
     if (method !== 0 || (flags & 1) !== 0 || sizes.stored !== sizes.size) {
       fail(
-        `${
-          JSON.stringify(name)
-        } is compressed or encrypted, expected it as it is`,
+        `${shown(name)} is compressed or encrypted, expected it as it is`,
       );
     }
     entries.push({

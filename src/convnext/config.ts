@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { shown } from "../checkpoint/mod.ts";
+import { oneLine, shown } from "../checkpoint/mod.ts";
 import { ConfigError } from "../fusion_error.ts";
 
 // A hundred times the largest known: what is larger would but fill the memory.
@@ -86,7 +86,9 @@ export function parseConvNextConfig(
       (value, key) => (value as Record<PropertyKey, unknown>)?.[key],
       json,
     );
-    const field = path.length === 0 ? "the whole file" : path.join(".");
+    const field = path.length === 0
+      ? "the whole file"
+      : oneLine(path.join("."));
     throw new ConfigError(
       `${source}: ${field} is ${shown(found)}: ${issue?.message}`,
     );

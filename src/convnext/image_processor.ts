@@ -1,6 +1,7 @@
 import { join } from "@std/path";
 import * as tf from "@tensorflow/tfjs";
 import type { RgbImage } from "../dataset/mod.ts";
+import { oneLine } from "../checkpoint/mod.ts";
 import { ConfigError, DatasetError } from "../fusion_error.ts";
 import {
   type ImageProcessorConfig,
@@ -68,7 +69,9 @@ export class AutoImageProcessor {
     try {
       json = JSON.parse(text);
     } catch (error) {
-      throw new ConfigError(`${path}: not JSON: ${(error as Error).message}`);
+      throw new ConfigError(
+        `${path}: not JSON: ${oneLine((error as Error).message)}`,
+      );
     }
     return new AutoImageProcessor(json, path);
   }

@@ -1,5 +1,6 @@
 import { join } from "@std/path";
 import * as tf from "@tensorflow/tfjs";
+import { oneLine } from "../checkpoint/mod.ts";
 import { CheckpointError } from "../fusion_error.ts";
 // Registers the layers that a saved model names.
 import "./convnext_layer.ts";
@@ -53,7 +54,7 @@ export async function loadLayersModel(folder: string): Promise<tf.LayersModel> {
       `${path}: ${
         error instanceof Deno.errors.NotFound
           ? "not found"
-          : `not JSON: ${(error as Error).message}`
+          : `not JSON: ${oneLine((error as Error).message)}`
       }, expected a TensorFlow.js LayersModel`,
     );
   }
@@ -86,7 +87,7 @@ export async function loadLayersModel(folder: string): Promise<tf.LayersModel> {
   } catch (error) {
     if (error instanceof CheckpointError) throw error;
     throw new CheckpointError(
-      `${path}: cannot be loaded: ${(error as Error).message}`,
+      `${path}: cannot be loaded: ${oneLine((error as Error).message)}`,
     );
   }
 }

@@ -1,5 +1,5 @@
 import { join } from "@std/path";
-import { openCheckpoint, type StateDict } from "../checkpoint/mod.ts";
+import { oneLine, openCheckpoint, type StateDict } from "../checkpoint/mod.ts";
 import { ConfigError } from "../fusion_error.ts";
 import { type ConvNextConfig, parseConvNextConfig } from "./config.ts";
 import {
@@ -162,7 +162,9 @@ async function readConfigJson(folder: string): Promise<unknown> {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new ConfigError(`${path}: not JSON: ${(error as Error).message}`);
+    throw new ConfigError(
+      `${path}: not JSON: ${oneLine((error as Error).message)}`,
+    );
   }
 }
 

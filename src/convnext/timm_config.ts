@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { StateDict } from "../checkpoint/mod.ts";
+import { oneLine, shown, type StateDict } from "../checkpoint/mod.ts";
 import { CheckpointError, ConfigError } from "../fusion_error.ts";
 import { architectureOf } from "./architecture.ts";
 import {
@@ -60,13 +60,13 @@ export function parseTimmConfig(json: unknown, source: string): TimmConfig {
   if (!success) {
     const { path, message } = error.issues[0]!;
     throw new ConfigError(
-      `${source}: ${path.join(".") || "the whole file"}: ${message}`,
+      `${source}: ${oneLine(path.join(".")) || "the whole file"}: ${message}`,
     );
   }
   if (!/^convnext(v2)?_/.test(data.architecture)) {
     throw new ConfigError(
       `${source}: architecture is ${
-        JSON.stringify(data.architecture)
+        shown(data.architecture)
       }, expected a convnext_… or convnextv2_…`,
     );
   }

@@ -1,4 +1,4 @@
-import type { StateDict, TensorInfo } from "../checkpoint/mod.ts";
+import { shown, type StateDict, type TensorInfo } from "../checkpoint/mod.ts";
 import { CheckpointError } from "../fusion_error.ts";
 import { type Architecture, ARCHITECTURES } from "./architecture.ts";
 import { huggingFaceName, timmName } from "./timm_names.ts";
@@ -82,7 +82,7 @@ function renamed(
     if (name === undefined || sources.has(name)) {
       throw new CheckpointError(
         `${stateDict.source}: tensor ${
-          JSON.stringify(source)
+          shown(source)
         } has no counterpart in ${library}' ConvNeXt`,
       );
     }

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { elementCount, type StateDict } from "../checkpoint/mod.ts";
+import { elementCount, oneLine, type StateDict } from "../checkpoint/mod.ts";
 import { CheckpointError } from "../fusion_error.ts";
 import { ConvNextLayer } from "./convnext_layer.ts";
 import { backboneOf } from "./model.ts";
@@ -119,7 +119,9 @@ function checkNames(
   for (const name of found) {
     if (layers.some((layer) => name.startsWith(layer))) {
       throw new CheckpointError(
-        `${stateDict.source}: tensor ${name} is not in a ConvNeXt of its config.json (depths or layer_scale_init_value do not fit)`,
+        `${stateDict.source}: tensor ${
+          oneLine(name)
+        } is not in a ConvNeXt of its config.json (depths or layer_scale_init_value do not fit)`,
       );
     }
   }
