@@ -7,7 +7,7 @@ import {
 } from "./pickle_value.ts";
 
 /** Instructions that one pickle may have; a large model needs some ten thousand. */
-const MOST_INSTRUCTIONS = 2_000_000;
+const MOST_INSTRUCTIONS = 500_000;
 /** Largest number of the memo; instructions set the number of its entries. */
 const LARGEST_MEMO_INDEX = 10_000_000;
 
