@@ -67,6 +67,49 @@ Example:
     load: async () => (await import("./evaluate.ts")).evaluate,
   },
   {
+    name: "finetune",
+    summary: "fine-tune a pretrained model to an expert",
+    usage:
+      "model=DIR train=FOLDER output=DIR [val=FOLDER] [dataset_name=NAME] [key=value …]",
+    json: true,
+    help: `
+Killed at any moment, the same command goes on where it was, to the same
+weights. Defaults are FusionBench's:
+config/method/classification/image_classification_finetune.yaml.
+
+Keys:
+  model=DIR                  a Hugging Face ConvNeXt's folder or repository
+  train=FOLDER               IDX files, or a subfolder of images for each class
+  val=FOLDER                 likewise; the model is judged by it
+  dataset_name=NAME          whose classes the head gets (cifar10, …); or
+  class_names=[A,B,…]        their names
+  output=DIR                 where the expert goes
+  log_dir=DIR                state, CSV log, TensorBoard events, best models
+                             (default: OUTPUT.training)
+  max_epochs=N, max_steps=N  how long
+  optimizer=sgd|adam|adamw   with lr=, momentum=, weight_decay=, and
+                             optimizer.nesterov=, optimizer.betas=, …
+  lr_scheduler=constant|cosine|step   with lr_scheduler.T_max=,
+                             lr_scheduler.step_size=, lr_scheduler.gamma=, …
+  warmup_steps=N             steps over which the rate rises in a line
+  batch_size=N, accumulate_grad_batches=N, gradient_clip_val=X
+  label_smoothing=X, layer_decay=X
+  freeze=backbone|head       what does not learn
+  head_steps=N               the first steps, in which the head learns alone
+  random_crop=PIXELS, random_flip=true, training_data_ratio=X, seed=N
+  save_top_k=K, save_interval=N, val_interval=N, state_interval=N
+  resume=false               begins anew in log_dir
+  config=FILE                a YAML file with these keys
+  dtype=float32|float16|bfloat16   what is written (default: float32)
+${COMMON}
+
+Example:
+  fusion finetune model=demo/pool/pretrained train=demo/data/mnist/test \\
+         dataset_name=mnist output=expert optimizer=adamw lr=0.0005 \\
+         batch_size=32 max_steps=50`,
+    load: async () => (await import("./finetune.ts")).finetune,
+  },
+  {
     name: "predict",
     summary: "classify images",
     usage: "model=DIR [task=NAME] IMAGE… [top_k=5] [--json]",

@@ -1,0 +1,169 @@
+import { basename, fromFileUrl, resolve } from "@std/path";
+import type * as tf from "@tensorflow/tfjs";
+import { useBackend } from "../backend/mod.ts";
+import { composeConfig, type ComposedConfig } from "../config/mod.ts";
+import {
+  AutoImageProcessor,
+  configOf,
+  labelsOf,
+  loadConvNext,
+} from "../convnext/mod.ts";
+import {
+  getClassnames,
+  type ImageClassificationDataset,
+  openDataset,
+} from "../dataset/mod.ts";
+import { ConfigError } from "../fusion_error.ts";
+import { resolveModelPath } from "../hub/mod.ts";
+import { saveModel } from "../modelpool/mod.ts";
+import { progressBar } from "../report/mod.ts";
+import { fineTune, type FineTuneResult, withLabels } from "../training/mod.ts";
+import {
+  expandNames,
+  type FinetuneConfig,
+  finetuneSchema,
+  lengthOf,
+  optimizerOf,
+} from "./finetune_config.ts";
+import { rejectPositional } from "./reject_positional.ts";
+import { tellBackend } from "./tell_backend.ts";
+
+const PRESET = new URL(
+  "../../config/method/classification/image_classification_finetune.yaml",
+  import.meta.url,
+);
+
+/** `fusion finetune model=DIR train=FOLDER output=DIR [key=value …]` */
+export async function finetune(
+  words: string[],
+  { json = false }: { json?: boolean },
+): Promise<void> {
+  rejectPositional(words);
+  const composed = await composeConfig(expandNames(words), finetuneSchema, {
+    configFile: PRESET.protocol === "file:" ? fromFileUrl(PRESET) : PRESET.href,
+  });
+  const { config } = composed;
+  const folder = await resolveModelPath(config.model);
+  const { train, val, labels } = await openData(config);
+  const processor = await AutoImageProcessor.fromPretrained(folder);
+  const seed = config.seed ?? 0;
+
+  const backend = await useBackend(config.backend);
+  const pretrained = await loadConvNext(folder);
+  const model = withLabels(
+    pretrained,
+    labels ?? labelsOf(configOf(pretrained)),
+    seed,
+  );
+  const save = (trained: tf.LayersModel, path: string): Promise<void> =>
+    saveModel(trained, path, {
+      processor,
+      ...(config.dtype ? { dtype: config.dtype } : {}),
+      card: { models: [basename(resolve(folder))] },
+    });
+  const bar = progressBar("Training");
+  let result: FineTuneResult;
+  try {
+    result = await fineTune(model, {
+      ...trainingOptions(composed),
+      train,
+      val,
+      processor,
+      seed,
+      log_dir: config.log_dir ??
+        `${config.output.replace(/\/+$/, "")}.training`,
+      recipe: { model: resolve(folder), labels: labelsOf(configOf(model)) },
+      saveModel: save,
+      onStep: ({ step, steps }) => bar.update(step, steps),
+    });
+  } finally {
+    bar.stop();
+  }
+  await save(model, config.output);
+  model.dispose();
+  tellBackend(backend);
+  tell(config.output, result, json);
+}
+
+/** The images, and the classes that the head is to have, if they are known. */
+async function openData(config: FinetuneConfig): Promise<{
+  train: ImageClassificationDataset;
+  val: ImageClassificationDataset | undefined;
+  labels: readonly string[] | undefined;
+}> {
+  const given = config.class_names ??
+    (config.dataset_name
+      ? await getClassnames(config.dataset_name)
+      : undefined);
+  if (!config.train) {
+    throw new ConfigError(
+      `command line: train: missing, expected train=FOLDER with the training images${
+        config.dataset_name ? ` of ${config.dataset_name}` : ""
+      }`,
+    );
+  }
+  const train = await openDataset(
+    config.train,
+    given ? { classNames: given } : {},
+  );
+  const labels = given ?? train.classNames;
+  const val = config.val
+    ? await openDataset(config.val, labels ? { classNames: labels } : {})
+    : undefined;
+  return { train, val, labels };
+}
+
+/** Those of the config's keys that are the training's own. */
+function trainingOptions({ config, where }: ComposedConfig<FinetuneConfig>) {
+  return {
+    ...lengthOf(config, where),
+    optimizer: optimizerOf(config),
+    lr_scheduler: config.lr_scheduler,
+    warmup_steps: config.warmup_steps,
+    batch_size: config.batch_size ?? config.dataloader_kwargs.batch_size,
+    accumulate_grad_batches: config.accumulate_grad_batches,
+    gradient_clip_val: config.gradient_clip_val,
+    label_smoothing: config.label_smoothing,
+    freeze: config.freeze,
+    head_steps: config.head_steps,
+    layer_decay: config.layer_decay,
+    random_crop: config.random_crop,
+    random_flip: config.random_flip,
+    training_data_ratio: config.training_data_ratio,
+    val_interval: config.val_interval,
+    save_top_k: config.save_top_k,
+    save_interval: config.save_interval,
+    state_interval: config.state_interval,
+    resume: config.resume,
+  };
+}
+
+function tell(output: string, result: FineTuneResult, json: boolean): void {
+  const { steps, loss, validation, checkpoints } = result;
+  if (json) {
+    console.log(JSON.stringify(
+      {
+        output,
+        steps,
+        ...(loss === undefined ? {} : { train_loss: loss }),
+        ...(validation ? { val: validation } : {}),
+        checkpoints,
+      },
+      null,
+      2,
+    ));
+    return;
+  }
+  console.error(
+    `steps: ${steps}${
+      loss === undefined ? "" : `, training loss ${loss.toFixed(4)}`
+    }${
+      validation
+        ? `, validation accuracy ${validation.accuracy.toFixed(4)}, loss ${
+          validation.loss.toFixed(4)
+        }`
+        : ""
+    }`,
+  );
+  console.log(output);
+}
