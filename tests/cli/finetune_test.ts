@@ -1,0 +1,121 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { loadConvNext, readConvNextConfig } from "../../src/convnext/mod.ts";
+import { dataPath } from "../reference.ts";
+import { inTemporaryFolder, listNames } from "../temporary_folder.ts";
+import { testBackendName } from "../test_backend.ts";
+import { runMain } from "./run_main.ts";
+
+const MODEL = `model=${dataPath("demo/pool/pretrained")}`;
+const TRAIN = dataPath("demo/data/optdigits/test");
+const NAMES = "class_names=[0,1,2,3,4,5,6,7,8,9]";
+
+Deno.test("fusion finetune makes an expert's folder", async () => {
+  await inTemporaryFolder(async (folder) => {
+    const output = `${folder}/expert`;
+    for (const name of ["2", "7"]) {
+      await Deno.mkdir(`${folder}/val/${name}`, { recursive: true });
+      await Deno.copyFile(
+        dataPath("tests/data/images/grey.png"),
+        `${folder}/val/${name}/grey.png`,
+      );
+    }
+    const words = [
+      "finetune",
+      MODEL,
+      `train=${TRAIN}`,
+      `val=${folder}/val`,
+      NAMES,
+      `output=${output}`,
+      "optimizer=adamw",
+      "optimizer.weight_decay=0.05",
+      "lr=0.002",
+      "lr_scheduler=cosine",
+      "training_data_ratio=0.05",
+      "batch_size=16",
+      "max_steps=3",
+      `backend=${testBackendName}`,
+      "--json",
+    ];
+    const { status, output: text, errors } = await runMain(...words);
+    assertEquals(status, 0, errors.join("\n"));
+    const result = JSON.parse(text);
+    assertEquals([result.output, result.steps], [output, 3]);
+    // One picture in two classes.
+    assert([0, 0.5].includes(result.val.accuracy), text);
+    const { id2label, architectures } = await readConvNextConfig(output);
+    assertEquals(Object.values(id2label), [..."0123456789"]);
+    assertEquals(architectures, ["ConvNextForImageClassification"]);
+    (await loadConvNext(output)).dispose();
+    assertEquals(listNames(output), [
+      "README.md",
+      "config.json",
+      "model.safetensors",
+      "preprocessor_config.json",
+    ]);
+    const log = listNames(`${output}.training`);
+    assertEquals([log[0], log[2]], ["checkpoints", "metrics.csv"]);
+    assertStringIncludes(log[1]!, "events.out.tfevents.");
+    const weights = await Deno.readFile(`${output}/model.safetensors`);
+    await Deno.remove(output, { recursive: true });
+    // The training is over: only the expert is written again.
+    assertEquals((await runMain(...words)).status, 0);
+    assertEquals(await Deno.readFile(`${output}/model.safetensors`), weights);
+  });
+});
+
+for (
+  const [name, words, expected] of [
+    ["no images", [], "train: missing, expected train=FOLDER"],
+    ["a missing folder", ["train=nowhere"], "nowhere: no such folder"],
+    [
+      "labels outside the head",
+      [`train=${TRAIN}`, "class_names=[a,b]"],
+      "is outside the head, which has 2 classes (0 to 1)",
+    ],
+    [
+      "an unknown optimizer",
+      [`train=${TRAIN}`, NAMES, "optimizer=rmsprop"],
+      "optimizer: found rmsprop, expected sgd, adam or adamw",
+    ],
+    [
+      "an option of another optimizer",
+      [`train=${TRAIN}`, NAMES, "optimizer={name: adam, momentum: 0.9}"],
+      "optimizer.momentum: there is no such key",
+    ],
+    [
+      "an unknown schedule",
+      [`train=${TRAIN}`, NAMES, "lr_scheduler=cosin"],
+      "lr_scheduler: found cosin, expected constant, cosine or step",
+    ],
+    [
+      "two lengths",
+      [`train=${TRAIN}`, NAMES, "max_epochs=2"],
+      "max_steps: found 1 beside max_epochs=2, expected one of them",
+    ],
+    [
+      "an unknown data set",
+      [`train=${TRAIN}`, "dataset_name=mnits"],
+      "did you mean mnist?",
+    ],
+    [
+      "a mistyped key",
+      [`train=${TRAIN}`, "batchsize=3"],
+      "batchsize: there is no such key, did you mean batch_size?",
+    ],
+  ] as const
+) {
+  Deno.test(`fusion finetune: ${name}`, async () => {
+    await inTemporaryFolder(async (folder) => {
+      const { status, output, errors } = await runMain(
+        "finetune",
+        MODEL,
+        `output=${folder}/expert`,
+        "max_steps=1",
+        `backend=${testBackendName}`,
+        ...words,
+      );
+      assertEquals([status, output, errors.length], [2, "", 1], `${errors}`);
+      assertStringIncludes(errors[0]!, expected);
+    });
+  });
+}
