@@ -1,6 +1,12 @@
 import * as tf from "@tensorflow/tfjs";
-import { backboneOf } from "../convnext/mod.ts";
+import {
+  backboneOf,
+  ConvNextLayer,
+  ConvNextLayerNorm,
+} from "../convnext/mod.ts";
+import { hasTrainingBlock, trainingBlock } from "./block.ts";
 import { crossEntropy } from "./cross_entropy.ts";
+import { trainingLayerNorm } from "./layer_norm.ts";
 import type { Parameter } from "./parameters.ts";
 
 /**
@@ -15,9 +21,25 @@ function features(
   let values = pixelValues;
   for (const layer of backboneOf(model).layers) {
     if (layer.getClassName() === "InputLayer") continue;
-    values = layer.apply(values, { training }) as tf.Tensor;
+    values = training
+      ? trainingLayer(layer, values)
+      : layer.apply(values) as tf.Tensor;
   }
   return values;
+}
+
+/** A layer's output, by the way whose gradient is the quickest. */
+function trainingLayer(
+  layer: tf.layers.Layer,
+  values: tf.Tensor,
+): tf.Tensor {
+  if (layer instanceof ConvNextLayer && hasTrainingBlock(layer)) {
+    return trainingBlock(layer, values as tf.Tensor4D);
+  }
+  if (layer instanceof ConvNextLayerNorm) {
+    return trainingLayerNorm(layer, values);
+  }
+  return layer.apply(values, { training: true }) as tf.Tensor;
 }
 
 /** A batch, ready for the model. */
