@@ -28,6 +28,16 @@ export type Choice =
   | { kind: "folder"; folder: string };
 
 /**
+ * Folders of methods that do something around another method, whose name they
+ * carry: the bare name means that method itself.
+ */
+const WRAPPERS = ["dare/", "opcm/", "singular_value_calibration/"];
+
+function wrapsAnother(preset: string): boolean {
+  return WRAPPERS.some((folder) => preset.startsWith(folder));
+}
+
+/**
  * Finds what the user calls by a name: a YAML file, a preset by its path, a
  * folder, or a preset by the last part of its path, in this order. `./demo`
  * is a folder even where a preset is called `demo`.
@@ -55,7 +65,9 @@ export async function findChoice(
       `${group}: ${option} is a folder, expected a preset or a YAML file`,
     );
   }
-  const matches = presets.filter((preset) => preset.endsWith(`/${name}`));
+  const named = presets.filter((preset) => preset.endsWith(`/${name}`));
+  const plain = named.filter((preset) => !wrapsAnother(preset));
+  const matches = plain.length > 0 ? plain : named;
   if (matches.length === 1) {
     return { kind: "file", file: await readPreset(group, matches[0]!) };
   }
