@@ -16,7 +16,7 @@ export interface ImageClassificationDataset {
   /** Number of images. */
   readonly length: number;
   /** Class names in order of their labels, where the data set has them. */
-  readonly classNames?: readonly string[];
+  readonly classNames?: readonly string[] | undefined;
   /**
    * Reads an image.
    *
@@ -63,6 +63,39 @@ export async function* batches(
     // it must not count as unhandled.
     next?.catch(() => {});
     yield batch;
+  }
+}
+
+/** Some of a data set's examples. */
+export interface ExamplesOptions {
+  /** Index of the first. @default {0} */
+  begin?: number | undefined;
+  /** Index after the last. @default the data set's length */
+  end?: number | undefined;
+}
+
+/** Images decoded ahead of the one that is worked on. */
+const AHEAD = 8;
+
+/**
+ * A data set's examples in order, in a stream: a few are decoded ahead, none
+ * are kept. Every reader reads in order without going back in its files.
+ *
+ * @throws {DatasetError} If an image cannot be read.
+ */
+export async function* examples(
+  dataset: ImageClassificationDataset,
+  { begin = 0, end = dataset.length }: ExamplesOptions = {},
+): AsyncGenerator<ImageExample> {
+  const ahead: Promise<ImageExample>[] = [];
+  for (let next = begin; next < end || ahead.length > 0;) {
+    while (next < end && ahead.length < AHEAD) {
+      const example = dataset.read(next++);
+      // It throws where it is awaited.
+      example.catch(() => {});
+      ahead.push(example);
+    }
+    yield await ahead.shift()!;
   }
 }
 

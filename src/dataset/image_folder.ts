@@ -1,4 +1,4 @@
-import { extname, join } from "@std/path";
+import { join } from "@std/path";
 import { DatasetError } from "../fusion_error.ts";
 import {
   checkIndex,
@@ -6,11 +6,8 @@ import {
   type ImageExample,
 } from "./dataset.ts";
 import { decodeImage } from "./image.ts";
+import { isImageName } from "./image_names.ts";
 import { nearestName } from "./nearest_name.ts";
-
-const EXTENSIONS = new Set(
-  ".jpg .jpeg .png .webp .gif .tif .tiff .avif".split(" "),
-);
 
 /** How to open a folder of images. */
 export interface ImageFolderOptions {
@@ -19,7 +16,7 @@ export interface ImageFolderOptions {
    * subfolder must be one of them, but not each needs a subfolder.
    * @default the subfolders' names, sorted
    */
-  classNames?: readonly string[];
+  classNames?: readonly string[] | undefined;
 }
 
 /** One image of the folder. */
@@ -98,7 +95,7 @@ async function imagesBelow(folder: string): Promise<string[]> {
   for (const { name, isDirectory } of await list(folder)) {
     const path = join(folder, name);
     if (isDirectory) paths.push(...await imagesBelow(path));
-    else if (EXTENSIONS.has(extname(name).toLowerCase())) paths.push(path);
+    else if (isImageName(name)) paths.push(path);
   }
   return paths;
 }
