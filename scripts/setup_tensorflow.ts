@@ -10,9 +10,13 @@ import { join } from "node:path";
 import {
   type TensorflowBuild,
   tensorflowFolder,
+  type TensorflowPaths,
   tensorflowPaths,
 } from "../src/backend/mod.ts";
-import { compileBinding } from "./setup_tensorflow/compile_binding.ts";
+import {
+  compileBinding,
+  compileRecipe,
+} from "./setup_tensorflow/compile_binding.ts";
 import { installPackages } from "./setup_tensorflow/install_packages.ts";
 import { installWheel } from "./setup_tensorflow/install_wheels.ts";
 import { npmPackages, wheels } from "./setup_tensorflow/pins.ts";
@@ -48,6 +52,18 @@ async function removeOutdated(
   }
 }
 
+/** An addon that an older version compiled lacks what this one wants. */
+async function removeOutdatedBinding(
+  { folder, binding }: TensorflowPaths,
+): Promise<() => Promise<void>> {
+  const recipe = await compileRecipe();
+  const file = join(folder, "recipe.txt");
+  if (!existsSync(file) || await Deno.readTextFile(file) !== recipe) {
+    await removeIfThere(binding);
+  }
+  return () => Deno.writeTextFile(file, recipe);
+}
+
 /** Runs a product in a process with no more rights than a user's. */
 async function verify(
   build: TensorflowBuild,
@@ -78,6 +94,7 @@ async function verify(
 async function install(build: TensorflowBuild): Promise<void> {
   const paths = tensorflowPaths(build);
   await removeOutdated(build, paths.folder);
+  const remember = await removeOutdatedBinding(paths);
   if (!existsSync(paths.binding)) {
     const python = await checkRequirements(build, tensorflowFolder());
     await step("npm packages", () => installPackages(paths));
@@ -88,6 +105,7 @@ async function install(build: TensorflowBuild): Promise<void> {
       );
     }
     await step("compile", () => compileBinding(paths));
+    await remember();
   }
   console.error(await verify(build, paths.binding));
   await removeIfThere(join(paths.folder, "downloads"));

@@ -1,7 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
+import { nativeLayerNorm } from "./native_fused.ts";
+import { recordsGradients } from "./records_gradients.ts";
+import { wasmLayerNorm } from "./wasm_kernels.ts";
 
 /**
- * LayerNorm over the last axis.
+ * LayerNorm over the last axis; differentiable where gradients are recorded,
+ * one pass over memory where not and the backend has it.
  *
  * @param features [..., channels].
  * @param weight [channels].
@@ -16,6 +20,11 @@ export function layerNorm<T extends tf.Tensor>(
   epsilon: number,
 ): T {
   return tf.tidy(() => {
+    const fused = recordsGradients()
+      ? undefined
+      : nativeLayerNorm(features, weight, bias, epsilon) ??
+        wasmLayerNorm(features, weight, bias, epsilon);
+    if (fused) return fused as T;
     const centred = tf.sub(features, tf.mean(features, -1, true));
     const variance = tf.mean(tf.square(centred), -1, true);
     const scale = tf.rsqrt(tf.add(variance, epsilon));

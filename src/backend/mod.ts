@@ -11,6 +11,11 @@ export {
   type BackendChoice,
   type BackendName,
 } from "./backend_name.ts";
+export {
+  depthwiseConvolution,
+  pointwise,
+  type PointwiseOptions,
+} from "./fused.ts";
 export { gelu } from "./gelu.ts";
 export { layerNorm } from "./layer_norm.ts";
 export { useBackend, type UseBackendOptions } from "./use_backend.ts";
@@ -29,9 +34,11 @@ export {
   type NativeAttributes,
   nativeOp,
 } from "./native.ts";
+export { recordsGradients } from "./records_gradients.ts";
 export {
   type TensorflowBuild,
   tensorflowFolder,
   type TensorflowPaths,
   tensorflowPaths,
 } from "./tensorflow_folder.ts";
+export { emptyTensor, hasTensorMemory, memoryOf } from "./tensor_memory.ts";

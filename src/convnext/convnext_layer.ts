@@ -1,8 +1,15 @@
 import * as tf from "@tensorflow/tfjs";
-import { gelu, layerNorm } from "../backend/mod.ts";
+import {
+  depthwiseConvolution,
+  gelu,
+  layerNorm,
+  pointwise,
+  recordsGradients,
+} from "../backend/mod.ts";
 import type { ConvNextConfig } from "./config.ts";
 import { globalResponseNorm } from "./global_response_norm.ts";
 import { normal } from "./normal.ts";
+import { ScaledWeights } from "./scaled_weights.ts";
 
 const ACTIVATIONS: Record<
   ConvNextConfig["hidden_act"],
@@ -37,6 +44,7 @@ export class ConvNextLayer extends tf.layers.Layer {
   static readonly className = "ConvNextLayer";
   readonly #options: ConvNextLayerOptions;
   #weights: Record<string, tf.LayerVariable> = {};
+  readonly #scaled = new ScaledWeights();
 
   /**
    * A block without weights yet: `build` creates them.
@@ -95,57 +103,106 @@ export class ConvNextLayer extends tf.layers.Layer {
   ): tf.Tensor {
     const residual =
       (Array.isArray(inputs) ? inputs[0]! : inputs) as tf.Tensor4D;
-    return tf.tidy(() => {
-      const weight = (name: string): tf.Tensor => this.#weights[name]!.read();
-      const [batch, height, width, channels] = residual.shape;
-      let features: tf.Tensor = tf.add(
-        tf.depthwiseConv2d(
-          residual,
-          weight("dwconv.weight") as tf.Tensor4D,
-          1,
-          "same",
-        ),
-        weight("dwconv.bias"),
-      );
-      features = layerNorm(
-        features,
-        weight("layernorm.weight"),
-        weight("layernorm.bias"),
-        1e-6,
-      );
-      features = tf.reshape(features, [batch * height * width, channels]);
-      features = pointwise(
-        features,
-        weight("pwconv1.weight"),
-        weight("pwconv1.bias"),
-      );
-      features = ACTIVATIONS[this.#options.hiddenAct](features);
-      if (this.#options.globalResponseNorm) {
-        features = tf.reshape(
-          globalResponseNorm(
-            tf.reshape(features, [batch, height, width, 4 * channels]),
-            weight("grn.weight"),
-            weight("grn.bias"),
-          ),
-          [batch * height * width, 4 * channels],
-        );
-      }
-      features = pointwise(
-        features,
-        weight("pwconv2.weight"),
+    if (training || recordsGradients()) {
+      return tf.tidy(() => this.#train(residual, training));
+    }
+    return tf.tidy(() => this.#infer(residual));
+  }
+
+  /** As it is defined, of differentiable operations. */
+  #train(residual: tf.Tensor4D, training: boolean): tf.Tensor {
+    const weight = (name: string): tf.Tensor => this.#weights[name]!.read();
+    let features = this.#spread(residual);
+    features = pointwise(
+      features,
+      weight("pwconv1.weight") as tf.Tensor2D,
+      weight("pwconv1.bias"),
+    );
+    features = ACTIVATIONS[this.#options.hiddenAct](features) as tf.Tensor2D;
+    features = pointwise(
+      this.#normalizeResponses(features, residual.shape),
+      weight("pwconv2.weight") as tf.Tensor2D,
+      weight("pwconv2.bias"),
+    );
+    if (this.#options.layerScale > 0) {
+      features = tf.mul(features, weight("layer_scale_parameter"));
+    }
+    const branch = tf.reshape(features, residual.shape);
+    return tf.add(
+      residual,
+      training && this.#options.dropPath > 0
+        ? dropPath(branch, this.#options.dropPath)
+        : branch,
+    );
+  }
+
+  /** The same with fewer passes over memory: only inference may take it. */
+  #infer(residual: tf.Tensor4D): tf.Tensor {
+    const { hiddenAct } = this.#options;
+    const weight = (name: string): tf.Tensor => this.#weights[name]!.read();
+    let features = pointwise(
+      this.#spread(residual),
+      weight("pwconv1.weight") as tf.Tensor2D,
+      weight("pwconv1.bias"),
+      hiddenAct === "silu" ? {} : { activation: hiddenAct },
+    );
+    if (hiddenAct === "silu") {
+      features = ACTIVATIONS.silu(features) as tf.Tensor2D;
+    }
+    const { kernel, bias } = this.#options.layerScale > 0
+      ? this.#scaled.of(
+        weight("pwconv2.weight") as tf.Tensor2D,
         weight("pwconv2.bias"),
-      );
-      if (this.#options.layerScale > 0) {
-        features = tf.mul(features, weight("layer_scale_parameter"));
-      }
-      if (training && this.#options.dropPath > 0) {
-        features = dropPath(
-          tf.reshape(features, residual.shape),
-          this.#options.dropPath,
-        );
-      }
-      return tf.add(residual, tf.reshape(features, residual.shape));
-    });
+        weight("layer_scale_parameter"),
+      )
+      : {
+        kernel: weight("pwconv2.weight") as tf.Tensor2D,
+        bias: weight("pwconv2.bias"),
+      };
+    features = pointwise(
+      this.#normalizeResponses(features, residual.shape),
+      kernel,
+      bias,
+      { residual: tf.reshape(residual, [-1, residual.shape[3]]) },
+    );
+    return tf.reshape(features, residual.shape);
+  }
+
+  /** Depthwise convolution and LayerNorm, a row for each pixel. */
+  #spread(residual: tf.Tensor4D): tf.Tensor2D {
+    const weight = (name: string): tf.Tensor => this.#weights[name]!.read();
+    const features = layerNorm(
+      depthwiseConvolution(
+        residual,
+        weight("dwconv.weight") as tf.Tensor4D,
+        weight("dwconv.bias") as tf.Tensor1D,
+      ),
+      weight("layernorm.weight"),
+      weight("layernorm.bias"),
+      1e-6,
+    );
+    return tf.reshape(features, [-1, residual.shape[3]]);
+  }
+
+  /** Global response normalization where the block has it. */
+  #normalizeResponses(
+    features: tf.Tensor2D,
+    [batch, height, width, channels]: tf.Tensor4D["shape"],
+  ): tf.Tensor2D {
+    if (!this.#options.globalResponseNorm) return features;
+    const normalized = globalResponseNorm(
+      tf.reshape(features, [batch, height, width, 4 * channels]),
+      this.#weights["grn.weight"]!.read(),
+      this.#weights["grn.bias"]!.read(),
+    );
+    return tf.reshape(normalized, [-1, 4 * channels]);
+  }
+
+  /** Releases the weights when no model has the layer any more. */
+  override dispose(): ReturnType<tf.layers.Layer["dispose"]> {
+    const result = super.dispose();
+    if (result.refCountAfterDispose === 0) this.#scaled.dispose();
+    return result;
   }
 
   /** What a saved model keeps of the layer. */
@@ -154,19 +211,6 @@ export class ConvNextLayer extends tf.layers.Layer {
   }
 }
 tf.serialization.registerClass(ConvNextLayer);
-
-/** [rows, in] times [in, out] plus [out]. */
-function pointwise(
-  features: tf.Tensor,
-  kernel: tf.Tensor,
-  bias: tf.Tensor,
-): tf.Tensor {
-  return tf.fused.matMul({
-    a: features as tf.Tensor2D,
-    b: kernel as tf.Tensor2D,
-    bias,
-  });
-}
 
 /** Stochastic depth per sample: https://arxiv.org/abs/1603.09382 */
 function dropPath(features: tf.Tensor, rate: number): tf.Tensor {

@@ -1,0 +1,103 @@
+import type * as tf from "@tensorflow/tfjs";
+import { BackendError } from "../fusion_error.ts";
+import { type NativeAttributes, nativeOp } from "./native.ts";
+import { activeTensorflow } from "./tensorflow.ts";
+
+/** What a fused operation of TensorFlow's library does after its product. */
+type Fusion = "BiasAdd" | "BiasAdd,GeluExact" | "BiasAdd,Relu" | "BiasAdd,Add";
+
+// oneDNN's own kernels, which TensorFlow otherwise reaches by rewriting graphs.
+const ONEDNN: NativeAttributes = {
+  T: { type: "float32" },
+  _kernel: { string: "MklNameChangeOp" },
+};
+
+/** Whether an operation runs here, tried once. */
+const found = new Map<string, boolean>();
+
+/**
+ * Whether this TensorFlow has an operation: an older set-up's library lacks
+ * ours, a processor that is not x86 oneDNN's, a GPU both.
+ */
+function has(name: string, attempt: () => tf.Tensor): boolean {
+  const backend = activeTensorflow();
+  if (backend === undefined || backend.binding.isUsingGpuDevice()) return false;
+  let works = found.get(name);
+  if (works === undefined) {
+    try {
+      attempt().dispose();
+      works = true;
+    } catch (error) {
+      if (!(error instanceof BackendError)) throw error;
+      works = false;
+    }
+    found.set(name, works);
+  }
+  return works;
+}
+
+/** [rows, in] times [in, out] plus [out], then GELU, ReLU or [rows, out]. */
+export function nativePointwise(
+  features: tf.Tensor2D,
+  kernel: tf.Tensor2D,
+  bias: tf.Tensor,
+  { activation, residual }: {
+    activation?: "gelu" | "relu";
+    residual?: tf.Tensor2D;
+  },
+): tf.Tensor2D | undefined {
+  const fusion: Fusion = residual
+    ? "BiasAdd,Add"
+    : activation === "gelu"
+    ? "BiasAdd,GeluExact"
+    : activation === "relu"
+    ? "BiasAdd,Relu"
+    : "BiasAdd";
+  const run = (): tf.Tensor =>
+    nativeOp("_MklNativeFusedMatMul", [
+      features,
+      kernel,
+      bias,
+      ...(residual ? [residual] : []),
+    ], {
+      ...ONEDNN,
+      num_args: { int: residual ? 2 : 1 },
+      fused_ops: { string: fusion },
+      // A kernel is shared by all layers of one shape: it must keep nothing.
+      is_weight_const: { bool: false },
+    })[0]!;
+  return has(fusion, run) ? run() as tf.Tensor2D : undefined;
+}
+
+/** A depthwise convolution of stride 1, padded to the same size, and a bias. */
+export function nativeDepthwise(
+  features: tf.Tensor4D,
+  kernel: tf.Tensor4D,
+  bias: tf.Tensor,
+): tf.Tensor4D | undefined {
+  const run = (): tf.Tensor =>
+    nativeOp("_MklNativeFusedDepthwiseConv2dNative", [features, kernel, bias], {
+      ...ONEDNN,
+      num_args: { int: 1 },
+      fused_ops: { string: "BiasAdd" },
+      strides: { int: [1, 1, 1, 1] },
+      padding: { string: "SAME" },
+      data_format: { string: "NHWC" },
+      dilations: { int: [1, 1, 1, 1] },
+    })[0]!;
+  return has("depthwise", run) ? run() as tf.Tensor4D : undefined;
+}
+
+/** LayerNorm, by the operation that the set-up compiles. */
+export function nativeLayerNorm(
+  features: tf.Tensor,
+  weight: tf.Tensor,
+  bias: tf.Tensor,
+  epsilon: number,
+): tf.Tensor | undefined {
+  const run = (): tf.Tensor =>
+    nativeOp("ConvNextFusionLayerNorm", [features, weight, bias], {
+      epsilon: { float: epsilon },
+    })[0]!;
+  return has("layerNorm", run) ? run() : undefined;
+}
