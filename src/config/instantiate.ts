@@ -74,7 +74,8 @@ export async function createMethod(
     parameters: validateParameters(
       method.parameters,
       withSeed(parameters, method, seed),
-      (key) => where(key === "" ? "method" : `method.${key}`),
+      where,
+      "method",
     ),
     method,
     module,

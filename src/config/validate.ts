@@ -46,12 +46,14 @@ const HOUSEKEEPING = new Set([
  * @param schema The method's `parameters`.
  * @param values What preset, file and command line say.
  * @param where Names the file that a parameter came from.
+ * @param prefix The parameters' path in the whole config, such as `method`.
  * @throws {ConfigError} One line with file, key, what was found and expected.
  */
 export function validateParameters<Parameters>(
   schema: Schema<Parameters>,
   values: Readonly<Record<string, unknown>>,
   where: Where,
+  prefix: string = "",
 ): Parameters {
   const known = new Set(keysOf(schema, []));
   const own = Object.fromEntries(
@@ -59,7 +61,7 @@ export function validateParameters<Parameters>(
       known.has(key) || !HOUSEKEEPING.has(key)
     ),
   );
-  return validate(schema, own, where);
+  return validate(schema, own, where, prefix);
 }
 
 /**
