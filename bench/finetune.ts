@@ -51,9 +51,9 @@ for (const task of tasks?.split(",") ?? TASKS) {
       processor,
       optimizer: { name: "adamw", lr: 0.001, weight_decay: 0.05 },
       lr_scheduler: { name: "cosine", interval: "step" },
-      max_epochs: 5,
+      max_epochs: 3,
       batch_size: 64,
-      val_interval: 5,
+      val_interval: 3,
       seed,
       onStep({ validation }) {
         const now = performance.now();

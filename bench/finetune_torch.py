@@ -1,6 +1,6 @@
-"""The recipe of bench/finetune.ts in PyTorch, eager, on two threads.
+"""The recipe of bench/finetune.ts in PyTorch, eager, on two threads unless told otherwise.
 
-    CUDA_VISIBLE_DEVICES= python bench/finetune_torch.py ../shared/reference [seeds] [tasks]
+    CUDA_VISIBLE_DEVICES= python bench/finetune_torch.py ../shared/reference [seeds] [tasks] [threads]
 """
 
 import gzip
@@ -15,7 +15,8 @@ import torch
 import transformers
 from transformers import AutoImageProcessor, ConvNextForImageClassification
 
-torch.set_num_threads(2)
+threads = int(sys.argv[4]) if len(sys.argv) > 4 else 2
+torch.set_num_threads(threads)
 reference = Path(sys.argv[1])
 seeds = int(sys.argv[2]) if len(sys.argv) > 2 else 3
 tasks = (
@@ -25,7 +26,7 @@ tasks = (
 )
 pretrained = reference / "demo_pool" / "pretrained"
 processor = AutoImageProcessor.from_pretrained(pretrained)
-EPOCHS, BATCH, RATE = 5, 64, 0.001
+EPOCHS, BATCH, RATE = 3, 64, 0.001
 
 
 def idx(path):
@@ -44,7 +45,7 @@ def load(task, split):
     return pixels, torch.tensor(idx(folder / "labels.idx.gz").astype("int64"))
 
 
-print(f"torch {torch.__version__}, transformers {transformers.__version__}, 2 threads")
+print(f"torch {torch.__version__}, transformers {transformers.__version__}, {threads} threads")
 means, times = [], []
 for task in tasks:
     pixels, labels = load(task, "train")
