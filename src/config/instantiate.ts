@@ -1,11 +1,10 @@
 import type { AutoImageProcessor } from "../convnext/mod.ts";
-import { ConfigError } from "../fusion_error.ts";
 import type { BoundMethod } from "../merge/mod.ts";
 import type { ConvNextForImageClassificationPool } from "../modelpool/mod.ts";
 import type { ImageClassificationTaskPool } from "../taskpool/mod.ts";
 import type { ComposedConfig } from "./compose_config.ts";
+import { datasetEntries } from "./dataset_entries.ts";
 import type {
-  DatasetsConfig,
   MethodConfig,
   ModelPoolConfig,
   RunConfig,
@@ -25,9 +24,9 @@ export async function createModelPool(
   );
   return new ConvNextForImageClassificationPool({
     models: config.models,
-    train_datasets: folders(config.train_datasets),
-    val_datasets: folders(config.val_datasets),
-    test_datasets: folders(config.test_datasets),
+    train_datasets: datasetEntries("training", config.train_datasets),
+    val_datasets: datasetEntries("validation", config.val_datasets),
+    test_datasets: datasetEntries("test", config.test_datasets),
   });
 }
 
@@ -48,7 +47,7 @@ export async function createTaskPool(
       import("../convnext/mod.ts"),
       import("../hub/mod.ts"),
     ]);
-  const test_datasets = folders(config.test_datasets);
+  const test_datasets = datasetEntries("test", config.test_datasets);
   const processor = config.processor
     ? await AutoImageProcessor.fromPretrained(
       await hub.resolveModelPath(config.processor),
@@ -92,19 +91,4 @@ function withSeed(
   return seed !== null && seed !== undefined && shape && "seed" in shape
     ? { seed, ...parameters }
     : parameters;
-}
-
-/** The folders of data sets; those of the Hub must be there as folders. */
-function folders(
-  datasets: DatasetsConfig | null | undefined,
-): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(datasets ?? {}).map(([task, entry]) => {
-      if (typeof entry === "string") return [task, entry];
-      const id = entry.path ?? entry._args_?.[0];
-      throw new ConfigError(
-        `test set of task ${task}: ${id} is a data set of the Hugging Face Hub, which cannot be loaded yet, expected a folder: taskpool.test_datasets.${task}=FOLDER`,
-      );
-    }),
-  );
 }

@@ -5,8 +5,11 @@ import {
 } from "../dataset/mod.ts";
 import { ModelPoolError } from "../fusion_error.ts";
 
-/** A data set: an open one, or the folder of one. */
-export type DatasetEntry = string | ImageClassificationDataset;
+/** A data set: an open one, the folder of one, or what opens one. */
+export type DatasetEntry =
+  | string
+  | ImageClassificationDataset
+  | (() => Promise<ImageClassificationDataset>);
 
 /** What a pool is made of; keys as in FusionBench's YAML. */
 export interface BaseModelPoolOptions<Entry> {
@@ -187,7 +190,8 @@ export abstract class BaseModelPool<Entry> {
         }`,
       );
     }
-    return typeof entry === "string" ? await openDataset(entry) : entry;
+    if (typeof entry === "string") return await openDataset(entry);
+    return typeof entry === "function" ? await entry() : entry;
   }
 }
 

@@ -20,8 +20,15 @@ import {
 
 /** What a task pool is made of; keys as in FusionBench's YAML. */
 export interface ImageClassificationTaskPoolOptions {
-  /** Test sets by task: open ones, or their folders. */
-  test_datasets: Readonly<Record<string, string | ImageClassificationDataset>>;
+  /** Test sets by task: open ones, their folders, or what opens them. */
+  test_datasets: Readonly<
+    Record<
+      string,
+      | string
+      | ImageClassificationDataset
+      | (() => Promise<ImageClassificationDataset>)
+    >
+  >;
   /** Turns images into `pixel_values`. */
   processor: AutoImageProcessor;
   /** How images are batched. */
@@ -75,7 +82,8 @@ export class ImageClassificationTaskPool {
         `task ${task}: no test set, the task pool has ${this.tasks.join(", ")}`,
       );
     }
-    return typeof entry === "string" ? await openDataset(entry) : entry;
+    if (typeof entry === "string") return await openDataset(entry);
+    return typeof entry === "function" ? await entry() : entry;
   }
 
   /**
