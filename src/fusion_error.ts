@@ -8,10 +8,12 @@ export class FusionError extends Error {
   /**
    * Makes an error to be shown to the user.
    *
-   * @param message One line: what is wrong, where, and what to change.
+   * @param message One line: what is wrong, where, and what to change. What
+   * would control a terminal or begin another line becomes a space: messages
+   * quote names from files that nobody trusts.
    */
   constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
+    super(message.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, " "), options);
     this.name = new.target.name;
   }
 }

@@ -188,12 +188,40 @@ export function parseConfigFile(file: ConfigFile): ConfigObject {
       { cause: error },
     );
   }
-  if (isConfigObject(content)) return content;
+  if (isConfigObject(content)) {
+    checkSize(content, file.label);
+    return content;
+  }
   throw new ConfigError(
     `${file.label}: found ${
       Array.isArray(content) ? "a list" : `the ${typeof content} ${content}`
     }, expected a mapping of keys to values`,
   );
+}
+
+/** More values than any config has. */
+const MOST_VALUES = 100_000;
+
+/**
+ * A few lines of aliases to lists of aliases stand for more values than memory
+ * holds once they are copied.
+ *
+ * @throws {ConfigError} If there are too many values.
+ */
+function checkSize(content: unknown, label: string): void {
+  let left = MOST_VALUES;
+  const walk = (value: unknown, depth: number): void => {
+    if (--left < 0 || depth > 100) {
+      throw new ConfigError(
+        `${label}: ${
+          left < 0 ? `more than ${MOST_VALUES} values` : "nested too deep"
+        } with all aliases written out, expected a config`,
+      );
+    }
+    if (typeof value !== "object" || value === null) return;
+    for (const child of Object.values(value)) walk(child, depth + 1);
+  };
+  walk(content, 0);
 }
 
 function firstLine(error: unknown): string {

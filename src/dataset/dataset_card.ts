@@ -22,7 +22,6 @@ const MOST = 500;
 export function cardConfigurations(card: string): CardConfiguration[] {
   const head = /^---\r?\n([\s\S]*?)\r?\n---/
     .exec(card.slice(0, LARGEST_HEAD))?.[1];
-  // No card needs YAML's aliases, which can grow without limit.
   if (head === undefined || !/^configs:/m.test(head)) return [];
   let content: unknown;
   try {
@@ -30,15 +29,21 @@ export function cardConfigurations(card: string): CardConfiguration[] {
   } catch {
     return [];
   }
+  const budget = { left: MOST };
   return listOf(field(content, "configs")).flatMap((entry) => {
     const name = field(entry, "config_name");
-    const files = filesOf(entry);
+    const files = filesOf(entry, budget);
     if (typeof name !== "string" || files.length === 0) return [];
     return [{ name, isDefault: field(entry, "default") === true, files }];
   });
 }
 
-function filesOf(entry: unknown): { split: string; pattern: RegExp }[] {
+/** @param budget How many patterns may be made of what aliases multiply. */
+function filesOf(
+  entry: unknown,
+  budget: { left: number },
+): { split: string; pattern: RegExp }[] {
+  if (budget.left <= 0) return [];
   const data = field(entry, "data_files");
   const folder = field(entry, "data_dir");
   const prefix = typeof folder === "string" ? `${folder}/` : "";
@@ -56,7 +61,7 @@ function filesOf(entry: unknown): { split: string; pattern: RegExp }[] {
   return bySplit.slice(0, MOST).flatMap(([split, paths]) =>
     (Array.isArray(paths) ? paths.slice(0, MOST) : [paths]).flatMap((path) =>
       typeof split === "string" && typeof path === "string" &&
-        path.length < 1000
+        path.length < 1000 && budget.left-- > 0
         ? [{ split, pattern: globPattern(prefix + path) }]
         : []
     )

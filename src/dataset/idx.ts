@@ -5,6 +5,8 @@ import {
   type ImageClassificationDataset,
   type ImageExample,
 } from "./dataset.ts";
+import { withFile } from "./positioned_file.ts";
+import { reason } from "./reason.ts";
 
 /** Numbers of an IDX file. */
 export interface IdxArray {
@@ -200,26 +202,75 @@ function greyToRgb(grey: Uint8Array): Uint8Array {
   return rgb;
 }
 
+/** What stays in memory at most: 1 GiB. */
+const LARGEST = 2 ** 30;
+
 async function readMaybeCompressed(path: string): Promise<Uint8Array> {
-  const bytes = await Deno.readFile(path);
-  if (!path.endsWith(".gz")) return bytes;
-  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) {
-    throw new DatasetError(
-      `${path}: begins with ${
-        hexadecimal(bytes.subarray(0, 4))
-      }, expected a gzip file (1f 8b)`,
-    );
+  return await withFile(path, async (file) => {
+    if (file.size > LARGEST) {
+      throw new DatasetError(
+        `${path}: ${file.size} bytes, expected ${LARGEST} at most`,
+      );
+    }
+    const bytes = await file.read(0, file.size);
+    if (!path.endsWith(".gz")) return bytes;
+    if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) {
+      throw new DatasetError(
+        `${path}: begins with ${
+          hexadecimal(bytes.subarray(0, 4))
+        }, expected a gzip file (1f 8b)`,
+      );
+    }
+    try {
+      return await decompress(bytes);
+    } catch (error) {
+      throw new DatasetError(
+        `${path}: damaged gzip file (${reason(error)}), expected a whole one`,
+        { cause: error },
+      );
+    }
+  });
+}
+
+/** Decompresses as much as the IDX header says, and one byte: never a bomb. */
+async function decompress(bytes: Uint8Array): Promise<Uint8Array> {
+  const stream = ReadableStream.from(pieces(bytes))
+    .pipeThrough(new DecompressionStream("gzip"));
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  let limit: number | undefined;
+  for await (const chunk of stream) {
+    chunks.push(chunk);
+    length += chunk.length;
+    limit ??= sizeByHeader(chunk);
+    if (length > limit) break;
   }
-  try {
-    const stream = new Blob([bytes]).stream()
-      .pipeThrough(new DecompressionStream("gzip"));
-    return new Uint8Array(await new Response(stream).arrayBuffer());
-  } catch (error) {
-    throw new DatasetError(
-      `${path}: damaged gzip file (${
-        (error as Error).message
-      }), expected a whole one`,
-      { cause: error },
-    );
+  const all = new Uint8Array(Math.min(length, (limit ?? 0) + 1));
+  let offset = 0;
+  for (const chunk of chunks) {
+    const part = chunk.subarray(0, all.length - offset);
+    all.set(part, offset);
+    offset += part.length;
   }
+  return all;
+}
+
+/** All that a piece expands to comes at once, a thousand times its size. */
+function* pieces(bytes: Uint8Array): Generator<Uint8Array<ArrayBuffer>> {
+  const size = 2 ** 14;
+  for (let begin = 0; begin < bytes.length; begin += size) {
+    yield new Uint8Array(bytes.subarray(begin, begin + size));
+  }
+}
+
+function sizeByHeader(start: Uint8Array): number {
+  const rank = start[3] ?? 0;
+  const header = 4 + 4 * rank;
+  const width = TYPES[start[2] ?? 0]?.bytes ?? 1;
+  // A first chunk too short for a header is an error told by what is missing.
+  if (start.length < header) return LARGEST;
+  const view = new DataView(start.buffer, start.byteOffset, header);
+  let count = width;
+  for (let i = 0; i < rank; i++) count *= view.getUint32(4 + 4 * i);
+  return Math.min(header + count, LARGEST);
 }

@@ -6,6 +6,13 @@ import type { RgbImage } from "./rgb_image.ts";
 // Pillow refuses larger ones as decompression bombs.
 const MOST_PIXELS = 178_956_970;
 
+/** No photograph is larger than 256 MiB. */
+const LARGEST_FILE = 2 ** 28;
+
+/** How the files begin that libvips is given: it knows many more kinds. */
+const BEGINNINGS =
+  /^(\xff\xd8\xff|\x89PNG|GIF8|RIFF[^]{4}WEBP|II[*+]\0|MM\0[*+]|[^]{4}ftyp)/;
+
 const FORMATS = ["jpeg", "png", "webp", "gif", "tiff", "heif"];
 
 type SharpModule = typeof import("sharp");
@@ -46,6 +53,8 @@ export async function decodeImage(
       ignoreIcc: true,
     }).autoOrient();
   try {
+    const beginning = String.fromCharCode(...bytes.subarray(0, 16));
+    if (!BEGINNINGS.test(beginning)) throw new Error("unknown kind of image");
     const metadata = await open().metadata();
     if (!FORMATS.includes(metadata.format)) {
       throw new Error(`${metadata.format} is not a format of photographs`);
@@ -66,6 +75,8 @@ export async function decodeImage(
 
 async function readFile(path: string | URL, name: string): Promise<Uint8Array> {
   try {
+    const { size } = await Deno.stat(path);
+    if (size > LARGEST_FILE) throw new Error(`${size} bytes`);
     return await Deno.readFile(path);
   } catch (error) {
     throw new DatasetError(

@@ -1,5 +1,6 @@
 import { DatasetError } from "../fusion_error.ts";
 import { nearestName } from "./nearest_name.ts";
+import { oneLine } from "./reason.ts";
 
 /** A label as it is stored: the index of a class, or its name. */
 export type StoredLabel = number | string;
@@ -64,7 +65,9 @@ export class Labels {
       } is none of the ${names.length} classes${
         names.length === 0
           ? ""
-          : `, did you mean ${nearestName(className.slice(0, 80), names)}?`
+          : `, did you mean ${
+            oneLine(`${nearestName(className.slice(0, 80), names)}`)
+          }?`
       }`,
     );
   }

@@ -1,5 +1,13 @@
-/** The first line of what went wrong, to be quoted in a message of one line. */
+/**
+ * Text from outside as part of a message: one line, of bounded length, without
+ * characters that control a terminal.
+ */
+export function oneLine(text: string, most = 300): string {
+  return text.slice(0, most).replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, " ");
+}
+
+/** The first line of what went wrong, to be quoted in a message. */
 export function reason(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
-  return text.split("\n")[0]!.slice(0, 200);
+  return oneLine(text.split("\n")[0]!, 200);
 }

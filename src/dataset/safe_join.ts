@@ -1,10 +1,26 @@
 import { join } from "@std/path";
 import { DatasetError } from "../fusion_error.ts";
 
-/** Whether a path that a data set names stays within the data set. */
-export function staysWithin(path: string): boolean {
-  return path !== "" && !/^([/\\]|[a-z]:)|[\0]/i.test(path) &&
-    !path.split(/[/\\]/).includes("..");
+/**
+ * A path that a data set names, checked.
+ *
+ * @param where What error messages call the place.
+ * @throws {DatasetError} If it leads out of the data set, or no sane file is
+ * called so.
+ */
+export function checkPath(path: string, where: string): string {
+  const fault = /\p{Cc}/u.test(path)
+    ? "has control characters"
+    : path === "" || /^([/\\]|[a-z]:)/i.test(path) ||
+        path.split(/[/\\]/).includes("..")
+    ? "leads out of the data set"
+    : undefined;
+  if (fault === undefined) return path;
+  throw new DatasetError(
+    `${where}: path ${
+      JSON.stringify(path.slice(0, 200))
+    } ${fault}, expected one within it`,
+  );
 }
 
 /**
@@ -14,10 +30,5 @@ export function staysWithin(path: string): boolean {
  * @throws {DatasetError} If it leads out of the folder.
  */
 export function safeJoin(folder: string, path: string, where: string): string {
-  if (staysWithin(path)) return join(folder, path);
-  throw new DatasetError(
-    `${where}: path ${
-      JSON.stringify(path.slice(0, 200))
-    } leads out of the data set, expected one within ${folder}`,
-  );
+  return join(folder, checkPath(path, where));
 }

@@ -1,6 +1,7 @@
 import { basename, dirname } from "@std/path";
 import { DatasetError } from "../fusion_error.ts";
 import type { CardConfiguration } from "./dataset_card.ts";
+import { oneLine } from "./reason.ts";
 
 /** Which files of a data set repository are wanted. */
 export interface SplitChoice {
@@ -161,5 +162,5 @@ function ofSplit(
 }
 
 function list(names: readonly string[]): string {
-  return names.slice(0, 20).join(", ").slice(0, 400);
+  return oneLine(names.slice(0, 20).join(", "));
 }

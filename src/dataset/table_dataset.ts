@@ -15,6 +15,7 @@ import {
 } from "./labels.ts";
 import type { ColumnOptions } from "./parquet/choose_columns.ts";
 import { withFile } from "./positioned_file.ts";
+import { oneLine } from "./reason.ts";
 import { safeJoin } from "./safe_join.ts";
 import { parseCsv, parseJsonLines, type TableRow } from "./table.ts";
 
@@ -125,7 +126,7 @@ function choose(
   if (chosen !== undefined && values.has(chosen)) return chosen;
   throw new DatasetError(
     `${where}: no column ${given ?? `of ${what}`}, found ${
-      [...values.keys()].slice(0, 20).join(", ").slice(0, 300)
+      oneLine([...values.keys()].slice(0, 20).join(", "))
     }, expected one such as ${names[0]}`,
   );
 }

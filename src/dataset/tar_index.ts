@@ -1,6 +1,6 @@
 import { DatasetError } from "../fusion_error.ts";
 import type { PositionedFile } from "./positioned_file.ts";
-import { staysWithin } from "./safe_join.ts";
+import { checkPath } from "./safe_join.ts";
 
 /** A file in a tar archive. */
 export interface TarEntry {
@@ -97,14 +97,7 @@ export async function* tarEntries(
         }, expected files only`,
       );
     }
-    const within = name.replace(/^(\.\/)+/, "");
-    if (!staysWithin(within)) {
-      throw new DatasetError(
-        `${where}: name ${
-          JSON.stringify(name.slice(0, 200))
-        } leads out of the archive, expected one within`,
-      );
-    }
+    const within = checkPath(name.replace(/^(\.\/)+/, ""), where);
     yield { name: within, begin, end, read: () => window.read(begin, end) };
   }
 }

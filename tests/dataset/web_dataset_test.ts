@@ -44,10 +44,11 @@ Deno.test("what must not be in an archive is named", async () => {
   const cases: [Parameters<typeof tar>[0] | Uint8Array, string][] = [
     [
       [["../../etc/passwd.jpg", "x"]],
-      'header at byte 0: name "../../etc/passwd.jpg" leads out of the archive',
+      'header at byte 0: path "../../etc/passwd.jpg" leads out of the data set',
     ],
-    [[["/etc/a.jpg", "x"]], 'name "/etc/a.jpg" leads out of the archive'],
-    [[["a/../../b.jpg", "x"]], "leads out of the archive"],
+    [[["/etc/a.jpg", "x"]], 'path "/etc/a.jpg" leads out of the data set'],
+    [[["a/../../b.jpg", "x"]], "leads out of the data set"],
+    [[["a\n.jpg", "x"]], 'path "a\\n.jpg" has control characters'],
     [[["a.jpg", "", "2"]], '"a.jpg" is a link, expected files only'],
     [[["a.jpg", "", "3"]], '"a.jpg" is of type "3", expected files only'],
     [[["a.jpg", "x"]], "example a has no label, expected a.cls"],

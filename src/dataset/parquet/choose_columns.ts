@@ -1,5 +1,6 @@
 import { DatasetError } from "../../fusion_error.ts";
 import { IMAGE_COLUMNS, LABEL_COLUMNS } from "../labels.ts";
+import { oneLine } from "../reason.ts";
 import type { ColumnType } from "./page.ts";
 import type { ParquetFooter } from "./parquet_file.ts";
 
@@ -60,7 +61,7 @@ export function chooseColumns(
     if (chosen !== undefined && names.includes(chosen)) return chosen;
     throw new DatasetError(
       `${file}: no column ${given ?? `of ${what}`}, found ${
-        names.slice(0, 20).join(", ") || "none"
+        oneLine(names.slice(0, 20).join(", ")) || "none"
       }, expected one such as ${byName[0]}`,
     );
   };
@@ -81,14 +82,14 @@ export function chooseColumns(
   const label = columns.get(labelName);
   if (image?.type !== "BYTE_ARRAY") {
     throw new DatasetError(
-      `${file}: column ${imageName} is ${
+      `${file}: column ${oneLine(imageName)} is ${
         image?.type ?? "nested"
       }, expected images: bytes, paths, or structs of both`,
     );
   }
   if (!label || !/^(INT32|INT64|BYTE_ARRAY)$/.test(label.type)) {
     throw new DatasetError(
-      `${file}: column ${labelName} is ${
+      `${file}: column ${oneLine(labelName)} is ${
         label?.type ?? "nested"
       }, expected labels: integers or text`,
     );

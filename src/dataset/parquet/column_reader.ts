@@ -1,6 +1,6 @@
 import { DatasetError } from "../../fusion_error.ts";
 import type { PositionedFile } from "../positioned_file.ts";
-import { reason } from "../reason.ts";
+import { oneLine, reason } from "../reason.ts";
 import type { PageValues } from "./encodings.ts";
 import {
   type ColumnType,
@@ -178,7 +178,7 @@ export class ColumnReader {
   ): never {
     throw new DatasetError(
       `${path}: column ${
-        this.column.path.join(".")
+        oneLine(this.column.path.join("."))
       }, page at byte ${offset}: found ${found}, expected a whole page of parquet`,
       { cause },
     );

@@ -8,6 +8,7 @@ import {
 import { decodeImage } from "../image.ts";
 import { classNamesOf, Labels, type StoredLabel } from "../labels.ts";
 import { type PositionedFile, withFile } from "../positioned_file.ts";
+import { oneLine } from "../reason.ts";
 import { safeJoin } from "../safe_join.ts";
 import {
   chooseColumns,
@@ -187,7 +188,7 @@ function readerOf({ path, group }: Part, column: ColumnType): ColumnReader {
   if (chunk) return new ColumnReader(column, chunk, group.rows);
   throw new DatasetError(
     `${path}: a row group without column ${
-      column.path.join(".")
+      oneLine(column.path.join("."))
     }, expected all columns in each`,
   );
 }
