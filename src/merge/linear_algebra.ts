@@ -1,18 +1,14 @@
 import * as tf from "@tensorflow/tfjs";
 import { hasNativeLinearAlgebra, svd as nativeSvd } from "../backend/mod.ts";
-import { gram, type Matrix, matrixOf } from "./linear_algebra/matrix.ts";
-import { symmetricEigen } from "./linear_algebra/symmetric_eigen.ts";
+import { directionsFromGram, gramEigen } from "./linear_algebra/gram_svd.ts";
+import { type Matrix, matrixOf } from "./linear_algebra/matrix.ts";
+import { polarByProducts } from "./linear_algebra/polar_by_products.ts";
+import { timesTransposed } from "./linear_algebra/products.ts";
+import type { Svd } from "./linear_algebra/svd.ts";
 import { thinSvd } from "./linear_algebra/thin_svd.ts";
 
-/** matrix = u diag(s) vᵀ, with r = min(rows, columns). */
-export interface Svd {
-  /** Left singular vectors in columns: [rows, r]. */
-  readonly u: tf.Tensor2D;
-  /** Singular values, descending: [r]. */
-  readonly s: tf.Tensor1D;
-  /** Right singular vectors in rows: [r, columns]. */
-  readonly vt: tf.Tensor2D;
-}
+export type { Svd } from "./linear_algebra/svd.ts";
+export { timesTransposed, transposedTimes } from "./linear_algebra/products.ts";
 
 /** A polar factor with the sum of the matrix's singular values. */
 export interface PolarFactor {
@@ -22,23 +18,95 @@ export interface PolarFactor {
   readonly nuclearNorm: number;
 }
 
+/** Matrices up to this side are decomposed as they are: it takes no time. */
+const SMALL = 32;
+
+/**
+ * Conditions up to which a Gram matrix in single precision, which squares
+ * them, still gives what is asked to 1e-5.
+ */
+const WELL_CONDITIONED = 10;
+
+/**
+ * The same for leading directions: what is lost there is weighted with their
+ * own, then small, singular values.
+ */
+const LEADING_CONDITIONED = 30;
+
 /**
  * Thin singular value decomposition. Both `u` and `vt` are orthonormal even
  * where the matrix has no rank; directions without a singular value are then
  * arbitrary (as in LAPACK), but the same on each run.
  *
- * TensorFlow's own library decomposes where it runs. The other backends have
- * products only: there the decomposition is computed in double precision in
- * JavaScript, which is as accurate as single precision's LAPACK and better.
+ * TensorFlow's own library decomposes where it runs: a well-conditioned
+ * matrix by its Gram matrix, which takes a fifth of the time. The other
+ * backends have products only: there the decomposition is computed in double
+ * precision in JavaScript, which is as accurate as single precision's LAPACK
+ * and better.
  *
  * @param matrix [rows, columns].
  */
 export function svd(matrix: tf.Tensor2D): Svd {
   const [rows, columns] = matrix.shape;
-  if (hasNativeLinearAlgebra()) {
+  const r = Math.min(rows, columns);
+  if (!hasNativeLinearAlgebra()) return preciseSvd(matrix);
+  if (r > SMALL) {
+    const quick = fromGram([matrix], r, WELL_CONDITIONED)[0];
+    if (quick) return quick;
+  }
+  return tf.tidy(() => {
     const { u, s, v } = nativeSvd(matrix);
     return { u, s, vt: tf.transpose(v) };
-  }
+  });
+}
+
+/**
+ * The leading directions of several matrices' singular value decompositions:
+ * `u` [rows, count], `s` [count], `vt` [count, columns] of each.
+ *
+ * @param matrices All of one shape.
+ * @param count At least 1 and at most min(rows, columns).
+ */
+export function leadingDirections(
+  matrices: readonly tf.Tensor2D[],
+  count: number,
+): Svd[] {
+  const [rows, columns] = matrices[0]!.shape;
+  const quick = hasNativeLinearAlgebra() && Math.min(rows, columns) > SMALL
+    ? fromGram(matrices, count, LEADING_CONDITIONED)
+    : [];
+  return matrices.map((matrix, i) =>
+    quick[i] ?? tf.tidy(() => {
+      const { u, s, vt } = svd(matrix);
+      return {
+        u: tf.slice(u, [0, 0], [-1, count]),
+        s: tf.slice(s, 0, count),
+        vt: tf.slice(vt, 0, count),
+      };
+    })
+  );
+}
+
+/** `undefined` for matrices whose last direction is below `condition`. */
+function fromGram(
+  matrices: readonly tf.Tensor2D[],
+  count: number,
+  condition: number,
+): (Svd | undefined)[] {
+  const eigen = gramEigen(matrices);
+  const results = matrices.map((matrix, i) => {
+    const values = eigen.values[i]!;
+    const last = values[values.length - count]!;
+    return last * condition ** 2 > values[values.length - 1]!
+      ? directionsFromGram(matrix, eigen, i, count)
+      : undefined;
+  });
+  eigen.vectors.dispose();
+  return results;
+}
+
+function preciseSvd(matrix: tf.Tensor2D): Svd {
+  const [rows, columns] = matrix.shape;
   const { u, s, v } = thinSvd(toMatrix(matrix));
   return {
     u: tf.tidy(() =>
@@ -54,11 +122,61 @@ export function svd(matrix: tf.Tensor2D): Svd {
  * the null space's included (as FusionBench's thin SVD has it; what stands for
  * the null space is arbitrary there, and here).
  *
+ * Found by products; with TensorFlow's library, for long matrices that are
+ * well conditioned, from the Gram matrix's eigenvectors. Only matrices that
+ * have (nearly) no rank are decomposed.
+ *
  * @param matrix [rows, columns].
  */
 export function polarFactor(matrix: tf.Tensor2D): PolarFactor {
-  const quick = hasNativeLinearAlgebra() ? undefined : polarFromGram(matrix);
-  if (quick) return quick;
+  return polarQuickly(matrix) ?? polarFromSvd(matrix);
+}
+
+function polarQuickly(matrix: tf.Tensor2D): PolarFactor | undefined {
+  const [rows, columns] = matrix.shape;
+  const r = Math.min(rows, columns);
+  // The JavaScript backend's products are slower than double precision's.
+  if (r <= SMALL || tf.getBackend() === "cpu") return undefined;
+  let smallest: number | undefined;
+  // One eigen decomposition costs several products of squares, but only about
+  // one of what is four times as long.
+  if (hasNativeLinearAlgebra() && Math.max(rows, columns) >= 2 * r) {
+    const eigen = gramEigen([matrix]);
+    const values = eigen.values[0]!;
+    const share = values[0]! / values[r - 1]!;
+    const quick = share * WELL_CONDITIONED ** 2 > 1
+      ? polarFromEigen(matrix, values, eigen.vectors)
+      : undefined;
+    eigen.vectors.dispose();
+    if (quick) return quick;
+    if (share > 1e-5) smallest = Math.sqrt(share) / 4;
+  }
+  const factor = rows <= columns
+    ? polarByProducts(matrix, smallest)
+    : turned(matrix, (other) => polarByProducts(other, smallest));
+  return factor && { factor, nuclearNorm: sumOfProducts(factor, matrix) };
+}
+
+/** (a aᵀ)^(-1/2) a, or a (aᵀ a)^(-1/2). */
+function polarFromEigen(
+  matrix: tf.Tensor2D,
+  values: Float32Array,
+  vectors: tf.Tensor3D,
+): PolarFactor {
+  const [rows, columns] = matrix.shape;
+  const r = values.length;
+  const factor = tf.tidy(() => {
+    const scales = tf.tensor1d(values.map((value) => value ** -0.25));
+    const half: tf.Tensor2D = tf.mul(tf.reshape(vectors, [r, r]), scales);
+    const root = timesTransposed(half, half);
+    return rows <= columns ? tf.matMul(root, matrix) : tf.matMul(matrix, root);
+  }) as tf.Tensor2D;
+  let nuclearNorm = 0;
+  for (const value of values) nuclearNorm += Math.sqrt(value);
+  return { factor, nuclearNorm };
+}
+
+function polarFromSvd(matrix: tf.Tensor2D): PolarFactor {
   let nuclearNorm = 0;
   const factor = tf.tidy(() => {
     const { u, s, vt } = svd(matrix);
@@ -68,65 +186,22 @@ export function polarFactor(matrix: tf.Tensor2D): PolarFactor {
   return { factor, nuclearNorm };
 }
 
-/**
- * a bᵀ. The wasm backend multiplies with a transposed operand fifteen times
- * slower than with one that was transposed before.
- *
- * @param a [rows, inner].
- * @param b [columns, inner].
- */
-export function timesTransposed(a: tf.Tensor2D, b: tf.Tensor2D): tf.Tensor2D {
-  return tf.tidy(() => tf.matMul(a, tf.transpose(b)));
+function turned(
+  matrix: tf.Tensor2D,
+  compute: (matrix: tf.Tensor2D) => tf.Tensor2D | undefined,
+): tf.Tensor2D | undefined {
+  return tf.tidy(() => {
+    const result = compute(tf.transpose(matrix));
+    return result && tf.transpose(result);
+  }) as tf.Tensor2D | undefined;
 }
 
-/**
- * aᵀ b, as {@linkcode timesTransposed}.
- *
- * @param a [inner, rows].
- * @param b [inner, columns].
- */
-export function transposedTimes(a: tf.Tensor2D, b: tf.Tensor2D): tf.Tensor2D {
-  return tf.tidy(() => tf.matMul(tf.transpose(a), b));
-}
-
-/** Largest condition for which {@linkcode polarFromGram} keeps 1e-5. */
-const WELL_CONDITIONED = 300;
-
-/**
- * (a aᵀ)^(-1/2) a, for well-conditioned matrices: half the work of an SVD.
- * `undefined` for others.
- */
-function polarFromGram(matrix: tf.Tensor2D): PolarFactor | undefined {
-  const [rows, columns] = matrix.shape;
-  if (rows > columns) {
-    const turned = tf.transpose(matrix);
-    const polar = polarFromGram(turned);
-    turned.dispose();
-    if (!polar) return undefined;
-    const factor = tf.transpose(polar.factor);
-    polar.factor.dispose();
-    return { ...polar, factor };
-  }
-  const { values, vectors } = symmetricEigen(gram(toMatrix(matrix)));
-  const largest = values[0] ?? 0;
-  const smallest = values[rows - 1] ?? 0;
-  if (!(smallest * WELL_CONDITIONED ** 2 > largest)) return undefined;
-  // With w = diag(s^(-1/2)) vectors, wᵀ w is the inverse square root.
-  const scaled = new Float32Array(rows * rows);
-  let nuclearNorm = 0;
-  for (let i = 0; i < rows; i++) {
-    const value = Math.sqrt(values[i]!);
-    nuclearNorm += value;
-    const scale = 1 / Math.sqrt(value);
-    for (let j = 0; j < rows; j++) {
-      scaled[i * rows + j] = scale * vectors.data[i * rows + j]!;
-    }
-  }
-  const factor = tf.tidy(() => {
-    const w = tf.tensor2d(scaled, [rows, rows]);
-    return transposedTimes(w, tf.matMul(w, matrix));
-  });
-  return { factor, nuclearNorm };
+/** The inner product, its rows summed on the backend. */
+function sumOfProducts(a: tf.Tensor2D, b: tf.Tensor2D): number {
+  const rows = tf.tidy(() => tf.sum(tf.mul(a, b), 1).dataSync());
+  let sum = 0;
+  for (const value of rows) sum += value;
+  return sum;
 }
 
 /** Inner product of two tensors of one shape, summed in double precision. */

@@ -47,6 +47,7 @@ export { type AdamOptions, minimize } from "./adam.ts";
 export {
   frobeniusNorm,
   innerProduct,
+  leadingDirections,
   type PolarFactor,
   polarFactor,
   type Svd,

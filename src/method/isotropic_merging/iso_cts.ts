@@ -1,11 +1,12 @@
 import * as tf from "@tensorflow/tfjs";
 import * as z from "zod";
 import {
+  leadingDirections,
   type MergeMethod,
   type NumberParameter,
   numberParameter,
   polarFactor,
-  svd,
+  type Svd,
   transposedTimes,
 } from "../../merge/mod.ts";
 
@@ -52,17 +53,20 @@ const isoCts: MergeMethod<Parameters> = {
       models.length,
       number(common_space_fraction),
     );
-    const common = leading(sum as tf.Tensor2D, rank - ownRank * models.length);
-    // No part may be empty: the wasm backend refuses to multiply those.
-    const own = (ownRank > 0 ? vectors : []).map((vector) => {
-      if (common.s.size === 0) return leading(vector as tf.Tensor2D, ownRank);
-      const shared = tf.matMul(
-        common.u,
-        transposedTimes(common.u, vector as tf.Tensor2D),
-      );
-      return leading(tf.sub(vector, shared), ownRank);
-    });
-    const parts = [...own, common].filter(({ s }) => s.size > 0);
+    const common = leading(
+      [sum as tf.Tensor2D],
+      rank - ownRank * models.length,
+    );
+    const others = vectors.map((vector) =>
+      common.length === 0 ? vector : tf.sub(
+        vector,
+        tf.matMul(
+          common[0]!.u,
+          transposedTimes(common[0]!.u, vector as tf.Tensor2D),
+        ),
+      )
+    );
+    const parts = [...leading(others as tf.Tensor2D[], ownRank), ...common];
     const mean = tf.mean(tf.concat(parts.map(({ s }) => s)));
     const u = polarFactor(tf.concat(parts.map(({ u }) => u), 1)).factor;
     const vt = polarFactor(tf.concat(parts.map(({ vt }) => vt), 0)).factor;
@@ -89,16 +93,7 @@ function roundHalfToEven(value: number): number {
   return floor % 2 === 0 ? floor : floor + 1;
 }
 
-/** The first directions of a matrix's singular value decomposition. */
-function leading(matrix: tf.Tensor2D, count: number): {
-  u: tf.Tensor2D;
-  s: tf.Tensor1D;
-  vt: tf.Tensor2D;
-} {
-  const { u, s, vt } = svd(matrix);
-  return {
-    u: tf.slice(u, [0, 0], [-1, count]),
-    s: tf.slice(s, 0, count),
-    vt: tf.slice(vt, 0, count),
-  };
+/** None where none are asked for: wasm refuses to multiply empty tensors. */
+function leading(matrices: readonly tf.Tensor2D[], count: number): Svd[] {
+  return count > 0 ? leadingDirections(matrices, count) : [];
 }

@@ -1,7 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
 import * as z from "zod";
 import { MethodError } from "../../fusion_error.ts";
-import { type MergeMethod, svd } from "../../merge/mod.ts";
+import {
+  leadingDirections,
+  type MergeMethod,
+  type Svd,
+} from "../../merge/mod.ts";
 
 interface Parameters {
   /** The expert that is given back. */
@@ -39,14 +43,14 @@ const compression: MergeMethod<Parameters> = {
   merge({ shape, pretrained, models, modelNames }, { task, sv_reduction }) {
     const model = models[modelNames.indexOf(task)]!;
     if (shape.length !== 2) return tf.clone(model);
-    const { u, s, vt } = svd(tf.sub(model, pretrained) as tf.Tensor2D);
-    const count = Math.floor(s.size * (sv_reduction ?? 1 / models.length));
+    const count = Math.floor(
+      Math.min(shape[0]!, shape[1]!) * (sv_reduction ?? 1 / models.length),
+    );
     if (count === 0) return tf.clone(pretrained);
-    const left = tf.mul(
-      tf.slice(u, [0, 0], [-1, count]),
-      tf.slice(s, 0, count),
-    ) as tf.Tensor2D;
-    return tf.add(pretrained, tf.matMul(left, tf.slice(vt, 0, count)));
+    const vector = tf.sub(model, pretrained) as tf.Tensor2D;
+    const [{ u, s, vt }] = leadingDirections([vector], count) as [Svd];
+    const left = tf.mul(u, s) as tf.Tensor2D;
+    return tf.add(pretrained, tf.matMul(left, vt));
   },
 };
 export default compression;

@@ -2,11 +2,11 @@ import * as tf from "@tensorflow/tfjs";
 import * as z from "zod";
 import { MethodError } from "../../fusion_error.ts";
 import {
+  leadingDirections,
   type MergeMethod,
   type NumberParameter,
   numberParameter,
   polarFactor,
-  svd,
 } from "../../merge/mod.ts";
 
 interface Parameters {
@@ -65,16 +65,7 @@ const taskSingularVectorMerging: MergeMethod<Parameters> = {
     }
     const count = Math.floor(Math.min(shape[0]!, shape[1]!) / models.length);
     if (count === 0) return tf.clone(pretrained);
-    const parts = vectors.map((vector) =>
-      tf.tidy(() => {
-        const { u, s, vt } = svd(vector as tf.Tensor2D);
-        return {
-          u: tf.slice(u, [0, 0], [-1, count]),
-          s: tf.slice(s, 0, count),
-          vt: tf.slice(vt, 0, count),
-        };
-      })
-    );
+    const parts = leadingDirections(vectors as tf.Tensor2D[], count);
     const u = polarFactor(tf.concat(parts.map(({ u }) => u), 1)).factor;
     const s = tf.concat(parts.map(({ s }) => s));
     const vt = polarFactor(tf.concat(parts.map(({ vt }) => vt), 0)).factor;
