@@ -18,7 +18,7 @@ export interface MergeMicroOptions {
 /** Opens the micro pool: `pretrained` and the experts named. */
 export async function openMicroPool(
   models: readonly string[] = ["alpha", "beta", "gamma"],
-): Promise<Required<MergePool>> {
+): Promise<Required<Pick<MergePool, "pretrained" | "models">>> {
   const open = (name: string): Promise<StateDict> =>
     openCheckpoint(dataPath(`${MICRO_POOL}/${name}`));
   return {
