@@ -64,8 +64,9 @@ const block = tf.customGrad((...args) => {
   const { normal, inverse } = normalizeRows(rows, EPSILON);
 
   const first = tf.mul(kernel1!, column(tf.mul(scale!, ROOT))) as tf.Tensor2D;
+  // Products with vectors are sums of products: see columnSums about wasm.
   const firstBias = tf.mul(
-    tf.add(bias1!, times(row(shift!), kernel1!)),
+    tf.add(bias1!, tf.sum(tf.mul(column(shift!), kernel1!), 0)),
     ROOT,
   );
   const argument = tf.fused.matMul({ a: normal, b: first, bias: firstBias });
@@ -110,10 +111,10 @@ function gradients(dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] {
   const dBias1 = tf.mul(columnSums(dArgument), ROOT);
   const dKernel1 = tf.add(
     tf.mul(dFirst, column(tf.mul(scale!, ROOT))),
-    times(column(shift!), row(dBias1)),
+    tf.mul(column(shift!), row(dBias1)),
   );
   const dScale = tf.mul(tf.sum(tf.mul(kernel1!, dFirst), 1), ROOT);
-  const dShift = tf.reshape(times(kernel1!, column(dBias1)), [-1]);
+  const dShift = tf.sum(tf.mul(kernel1!, row(dBias1)), 1);
 
   const dNormal = times(dArgument, first!, false, true);
   const dRows = normalizeRowsGradient(dNormal, {

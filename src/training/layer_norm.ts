@@ -31,9 +31,12 @@ export function normalizeRowsGradient(
 }
 
 /**
- * Sums over rows, [channels], as a product: reductions across memory are slow.
+ * Sums over rows, [channels]: as a product where reductions across memory are
+ * slow. Not on wasm, whose products keep a cache of their second factors that
+ * some short-lived vectors corrupt when they are released.
  */
 export function columnSums(rows: tf.Tensor): tf.Tensor1D {
+  if (tf.getBackend() === "wasm") return tf.sum(rows, 0);
   const ones = tf.ones([1, rows.shape[0]!]);
   return tf.reshape(tf.matMul(ones, rows), [-1]);
 }
