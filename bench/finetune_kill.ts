@@ -49,7 +49,7 @@ for (; count < Number(kills); count++) {
   // Starting takes most of it; some are killed before they have done a step.
   const timer = setTimeout(
     () => process.kill("SIGKILL"),
-    whole * (0.15 + 0.25 * Math.random()),
+    whole * (0.1 + 0.1 * Math.random()),
   );
   const { success } = await process.status;
   clearTimeout(timer);

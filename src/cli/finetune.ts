@@ -8,12 +8,6 @@ import {
   labelsOf,
   loadConvNext,
 } from "../convnext/mod.ts";
-import {
-  getClassnames,
-  type ImageClassificationDataset,
-  openDataset,
-} from "../dataset/mod.ts";
-import { ConfigError } from "../fusion_error.ts";
 import { resolveModelPath } from "../hub/mod.ts";
 import { saveModel } from "../modelpool/mod.ts";
 import { progressBar } from "../report/mod.ts";
@@ -25,6 +19,7 @@ import {
   lengthOf,
   optimizerOf,
 } from "./finetune_config.ts";
+import { openFinetuneData } from "./finetune_data.ts";
 import { rejectPositional } from "./reject_positional.ts";
 import { tellBackend } from "./tell_backend.ts";
 
@@ -44,7 +39,7 @@ export async function finetune(
   });
   const { config } = composed;
   const folder = await resolveModelPath(config.model);
-  const { train, val, labels } = await openData(config);
+  const { train, val, labels } = await openFinetuneData(config);
   const processor = await AutoImageProcessor.fromPretrained(folder);
   const seed = config.seed ?? 0;
 
@@ -83,34 +78,6 @@ export async function finetune(
   model.dispose();
   tellBackend(backend);
   tell(config.output, result, json);
-}
-
-/** The images, and the classes that the head is to have, if they are known. */
-async function openData(config: FinetuneConfig): Promise<{
-  train: ImageClassificationDataset;
-  val: ImageClassificationDataset | undefined;
-  labels: readonly string[] | undefined;
-}> {
-  const given = config.class_names ??
-    (config.dataset_name
-      ? await getClassnames(config.dataset_name)
-      : undefined);
-  if (!config.train) {
-    throw new ConfigError(
-      `command line: train: missing, expected train=FOLDER with the training images${
-        config.dataset_name ? ` of ${config.dataset_name}` : ""
-      }`,
-    );
-  }
-  const train = await openDataset(
-    config.train,
-    given ? { classNames: given } : {},
-  );
-  const labels = given ?? train.classNames;
-  const val = config.val
-    ? await openDataset(config.val, labels ? { classNames: labels } : {})
-    : undefined;
-  return { train, val, labels };
 }
 
 /** Those of the config's keys that are the training's own. */

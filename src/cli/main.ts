@@ -70,7 +70,7 @@ Example:
     name: "finetune",
     summary: "fine-tune a pretrained model to an expert",
     usage:
-      "model=DIR train=FOLDER output=DIR [val=FOLDER] [dataset_name=NAME] [key=value …]",
+      "model=DIR (dataset_name=NAME | train=FOLDER) output=DIR [val=FOLDER] [key=value …]",
     json: true,
     help: `
 Killed at any moment, the same command goes on where it was, to the same
@@ -81,7 +81,8 @@ Keys:
   model=DIR                  a Hugging Face ConvNeXt's folder or repository
   train=FOLDER               IDX files, or a subfolder of images for each class
   val=FOLDER                 likewise; the model is judged by it
-  dataset_name=NAME          whose classes the head gets (cifar10, …); or
+  dataset_name=NAME          whose classes the head gets (cifar10, …), and,
+                             without train, whose training set is loaded; or
   class_names=[A,B,…]        their names
   output=DIR                 where the expert goes
   log_dir=DIR                state, CSV log, TensorBoard events, best models
