@@ -78,8 +78,9 @@ export class BinaryFile {
 
   /** Writes all of `bytes` at a position. */
   async write(bytes: Uint8Array, position: number): Promise<void> {
+    const { length } = bytes;
     const written = await this.#transfer(write, bytes, position);
-    if (written < bytes.length) throw new Error("the file takes no more bytes");
+    if (written < length) throw new Error("the file takes no more bytes");
   }
 
   /** Waits until what was written has reached the device. */
@@ -108,8 +109,9 @@ export class BinaryFile {
   ): Promise<number> {
     return await this.#use(async () => {
       let done = 0;
-      while (done < bytes.length) {
-        const length = Math.min(bytes.length - done, LARGEST_TRANSFER);
+      const total = bytes.length; // 0 later, if a module's memory grows
+      while (done < total) {
+        const length = Math.min(total - done, LARGEST_TRANSFER);
         const moved = await new Promise<number>((resolve, reject) =>
           operation(
             this.#descriptor,

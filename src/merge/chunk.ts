@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import type { StateDict } from "../checkpoint/mod.ts";
 import { MethodError } from "../fusion_error.ts";
 import type { BoundMethod, MergeInput } from "./method.ts";
+import type { ChunkInputs } from "./chunk_inputs.ts";
 import { resolveNumber } from "./number_parameter.ts";
 
 /** A piece of work: a tensor, or some elements of one. */
@@ -35,27 +36,22 @@ export interface ChunkContext {
 /**
  * Merges one chunk.
  *
- * @param values The sources' elements of the chunk, in the sources' order.
+ * @param inputs The sources' elements of the chunk, in the sources' order.
  * @throws {MethodError} If a source holds NaN or infinity.
  */
 export function mergeChunk(
   chunk: Chunk,
-  values: readonly Float32Array[],
+  { tensors, values }: ChunkInputs,
   context: ChunkContext,
 ): tf.Tensor {
   const { bound, facts, allowNonfinite } = context;
   const { method, parameters } = bound;
   if (!allowNonfinite && !method.propagatesNonfinite) {
-    checkFinite(chunk, values, context);
+    checkFinite(chunk, values(), context);
   }
-  return tf.tidy(() => {
-    const tensors = values.map((data) =>
-      method.granularity === "tensor"
-        ? tf.tensor(data, chunk.shape as number[])
-        : tf.tensor1d(data)
-    );
-    return method.merge(inputOf(chunk, tensors, context), parameters, facts);
-  });
+  return tf.tidy(() =>
+    method.merge(inputOf(chunk, tensors, context), parameters, facts)
+  );
 }
 
 /**
@@ -67,12 +63,12 @@ export function mergeChunk(
 export function checkResult(
   chunk: Chunk,
   result: Float32Array,
-  values: readonly Float32Array[],
+  { values }: ChunkInputs,
   context: ChunkContext,
 ): void {
   const { allowNonfinite, bound } = context;
   if (allowNonfinite || !bound.method.propagatesNonfinite) return;
-  if (!isFinite(result)) checkFinite(chunk, values, context);
+  if (!isFinite(result)) checkFinite(chunk, values(), context);
 }
 
 function inputOf(

@@ -1,80 +1,73 @@
-import * as tf from "@tensorflow/tfjs";
-import { elementCount, type StateDict } from "../checkpoint/mod.ts";
+import type * as tf from "@tensorflow/tfjs";
+import { hasTensorMemory, memoryOf } from "../backend/mod.ts";
+import { elementCount } from "../checkpoint/mod.ts";
 import {
   checkResult,
   type Chunk,
   type ChunkContext,
   mergeChunk,
 } from "./chunk.ts";
+import { readChunk } from "./chunk_inputs.ts";
+
+/** What is done with a chunk's merged values; they are gone afterwards. */
+export type ChunkConsumer = (values: Float32Array) => Promise<void>;
 
 /** Reads and merges chunks, several at a time. */
 export interface Executor {
   /** How many chunks may be under way. */
   readonly parallel: number;
-  /** Merges one chunk; results come in the order of the calls. */
-  run(chunk: Chunk): Promise<Float32Array>;
+  /** Merges one chunk and hands it on; ends when that has ended. */
+  run(chunk: Chunk, consume: ChunkConsumer): Promise<void>;
   /** Ends it. */
   close(): void;
 }
 
 /**
- * Reads a chunk of every source.
- *
- * @param buffers Memory to read into, one array a source, where the backend
- * keeps a copy of its own; empty where it keeps the array.
+ * Runs in this thread: while one chunk is computed, the next is being read and
+ * the one before written.
  */
-export function readChunk(
-  { name, begin, end }: Chunk,
-  sources: readonly StateDict[],
-  buffers: readonly Float32Array[],
-): Promise<Float32Array[]> {
-  return Promise.all(sources.map(async (source, i) => {
-    const buffer = buffers[i];
-    if (!buffer || !source.readInto) return await source.read(name, begin, end);
-    const target = buffer.subarray(0, end - begin);
-    await source.readInto(name, begin, end, target);
-    return target;
-  }));
-}
-
-/**
- * Runs in this thread: while one chunk is computed, the next is being read.
- *
- * @param largest Elements of the largest chunk.
- */
-export function localExecutor(
-  context: ChunkContext,
-  largest: number,
-): Executor {
-  const parallel = 2;
-  // WebAssembly and WebGPU copy what they are given; the others keep it.
-  const copies = ["wasm", "webgpu", "tensorflow"].includes(tf.getBackend());
-  const buffers = Array.from(
-    { length: parallel },
-    () => copies ? context.sources.map(() => new Float32Array(largest)) : [],
-  );
+export function localExecutor(context: ChunkContext): Executor {
   let last: Promise<unknown> = Promise.resolve();
-  let count = 0;
   return {
-    parallel,
-    async run(chunk) {
-      const turn = count++ % parallel;
-      const reading = readChunk(chunk, context.sources, buffers[turn]!);
+    // Whole tensors are large: of those, none waits to be written.
+    parallel: context.bound.method.granularity === "tensor" ? 2 : 3,
+    async run(chunk, consume) {
+      const reading = readChunk(chunk, context);
       const before = last;
-      const result = (async () => {
-        const values = await reading;
-        await before;
-        const merged = mergeChunk(chunk, values, context);
-        const result = await merged.data() as Float32Array;
-        merged.dispose();
-        checkResult(chunk, result, values, context);
-        return result;
+      const merging = (async () => {
+        const inputs = await reading;
+        try {
+          await before;
+          const merged = mergeChunk(chunk, inputs, context);
+          try {
+            const values = await valuesOf(merged);
+            checkResult(chunk, values, inputs, context);
+            return { merged, values };
+          } catch (error) {
+            merged.dispose();
+            throw error;
+          }
+        } finally {
+          inputs.dispose();
+        }
       })();
-      last = result.catch(() => {}); // its own caller is told
-      return await result;
+      last = merging.catch(() => {}); // its own caller is told
+      const { merged, values } = await merging;
+      try {
+        await consume(values);
+      } finally {
+        merged.dispose();
+      }
     },
     close: () => {},
   };
+}
+
+/** A tensor's values, without a copy where that is possible. */
+async function valuesOf(tensor: tf.Tensor): Promise<Float32Array> {
+  return hasTensorMemory()
+    ? memoryOf(tensor)
+    : await tensor.data() as Float32Array;
 }
 
 /** Cuts tensors into chunks, largest work first where tensors stay whole. */

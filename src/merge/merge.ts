@@ -65,8 +65,8 @@ export async function mergePool(
     tensorDepths(shapes.keys()),
     method.granularity === "tensor" ? Infinity : chunkSize,
   );
-  const sizes = chunks.map(({ begin, end }) => end - begin);
-  const total = sizes.reduce((sum, size) => sum + size, 0);
+  let total = 0;
+  for (const { begin, end } of chunks) total += end - begin;
   const executor = executorFor(
     {
       bound,
@@ -79,7 +79,6 @@ export async function mergePool(
       allowNonfinite,
     },
     total,
-    Math.max(...sizes),
     options.threads ?? navigator.hardwareConcurrency,
   );
   let done = 0;
@@ -88,9 +87,9 @@ export async function mergePool(
   try {
     for (const chunk of chunks) {
       if (underWay.length >= executor.parallel) await underWay.shift();
-      const writing = executor.run(chunk).then(async (values) => {
+      const writing = executor.run(chunk, async (values) => {
         await sink.write(chunk.name, chunk.begin, values);
-        done += values.length;
+        done += chunk.end - chunk.begin;
         options.onProgress?.(done, total);
       });
       writing.catch(() => {}); // awaited, and so reported, in its turn
@@ -104,20 +103,22 @@ export async function mergePool(
   }
 }
 
-/** Threads for large files on the WebAssembly backend, else this thread. */
+/**
+ * Threads for large files on the WebAssembly backend, else this thread. Sums,
+ * which pass NaN on, take no longer than their reading, which the system's
+ * threads do already: more threads would only take longer to start.
+ */
 function executorFor(
   context: ChunkContext,
   total: number,
-  largest: number,
   threads: number,
 ): Executor {
   const { bound, sources } = context;
   const worthIt = total * sources.length >= WORTH_THREADS && threads > 1 &&
     tf.getBackend() === "wasm" && bound.module !== undefined &&
+    !bound.method.propagatesNonfinite &&
     sources.every((source) => source.location !== undefined);
-  return worthIt
-    ? workerExecutor(context, largest, threads)
-    : localExecutor(context, largest);
+  return worthIt ? workerExecutor(context, threads) : localExecutor(context);
 }
 
 function checkPool(

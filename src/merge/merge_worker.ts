@@ -9,6 +9,7 @@ import { FusionError } from "../fusion_error.ts";
 import { type Executor, localExecutor } from "./executor.ts";
 import type { MergeMethod } from "./method.ts";
 import type {
+  ChunkRequest,
   WorkerAnswer,
   WorkerRequest,
   WorkerSetup,
@@ -32,13 +33,17 @@ async function start(setup: WorkerSetup): Promise<Executor> {
     modelNames,
     sources,
     allowNonfinite,
-  }, setup.largest);
+  });
 }
 
-async function answer(id: number, run: Promise<Float32Array>): Promise<void> {
+async function answer({ id, chunk }: ChunkRequest): Promise<void> {
   try {
-    const values = await run;
-    postAnswer({ id, values }, [values.buffer as ArrayBuffer]);
+    const { run } = await executor!;
+    await run(chunk, (values) => {
+      const copy = values.slice();
+      postAnswer({ id, values: copy }, [copy.buffer]);
+      return Promise.resolve();
+    });
   } catch (error) {
     postAnswer({
       id,
@@ -52,16 +57,11 @@ function postAnswer(answer: WorkerAnswer, transfer: ArrayBuffer[] = []): void {
   self.postMessage(answer, transfer);
 }
 
-let last: Promise<unknown> = Promise.resolve();
-
 self.onmessage = ({ data }: MessageEvent<WorkerRequest>) => {
   if ("setup" in data) {
     executor = start(data.setup);
     executor.catch(() => {}); // told with the first chunk
-    return;
+  } else {
+    answer(data);
   }
-  // One after the other: a chunk's buffers are the next one's too.
-  last = last.then(() =>
-    answer(data.id, executor!.then((ready) => ready.run(data.chunk)))
-  );
 };

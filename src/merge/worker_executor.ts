@@ -15,12 +15,10 @@ const CHUNKS_A_WORKER = 2;
  * Merges chunks in several threads, each with a WebAssembly backend of its own.
  *
  * @param context Its sources must all have a `location`, its method a `module`.
- * @param largest Elements of the largest chunk.
  * @param threads How many threads.
  */
 export function workerExecutor(
   context: ChunkContext,
-  largest: number,
   threads: number,
 ): Executor {
   const waiting = new Map<number, Waiting>();
@@ -43,7 +41,6 @@ export function workerExecutor(
         modelNames,
         paths: sources.map((source) => source.location!),
         allowNonfinite,
-        largest,
       },
     };
     worker.postMessage(request);
@@ -68,13 +65,14 @@ export function workerExecutor(
   let count = 0;
   return {
     parallel: threads * CHUNKS_A_WORKER,
-    run(chunk) {
+    async run(chunk, consume) {
       const id = count++;
-      return new Promise((resolve, reject) => {
+      const values = await new Promise<Float32Array>((resolve, reject) => {
         waiting.set(id, { resolve, reject });
         const request: WorkerRequest = { id, chunk };
         workers[id % threads]!.postMessage(request);
       });
+      await consume(values);
     },
     close() {
       for (const worker of workers) worker.terminate();

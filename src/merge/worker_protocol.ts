@@ -16,15 +16,18 @@ export interface WorkerSetup {
   paths: readonly string[];
   /** Goes on when a source holds NaN or infinity. */
   allowNonfinite: boolean;
-  /** Elements of the largest chunk. */
-  largest: number;
+}
+
+/** A chunk that a merge worker is to merge. */
+export interface ChunkRequest {
+  /** Comes back with the answer. */
+  id: number;
+  /** The chunk. */
+  chunk: Chunk;
 }
 
 /** What a merge worker is told. */
-export type WorkerRequest = { setup: WorkerSetup } | {
-  id: number;
-  chunk: Chunk;
-};
+export type WorkerRequest = { setup: WorkerSetup } | ChunkRequest;
 
 /** What a merge worker answers. */
 export type WorkerAnswer =

@@ -1,0 +1,68 @@
+import * as tf from "@tensorflow/tfjs";
+import { emptyTensor, hasTensorMemory, memoryOf } from "../backend/mod.ts";
+import type { StateDict } from "../checkpoint/mod.ts";
+import type { Chunk, ChunkContext } from "./chunk.ts";
+
+/** A chunk of every source. */
+export interface ChunkInputs {
+  /** As tensors: whole ones for `tensor` methods, else of one dimension. */
+  readonly tensors: readonly tf.Tensor[];
+  /** As numbers; to be used at once. */
+  values(): readonly Float32Array[];
+  /** Releases the tensors. */
+  dispose(): void;
+}
+
+/** Reads a chunk of every source. */
+export async function readChunk(
+  chunk: Chunk,
+  { sources, bound }: Pick<ChunkContext, "sources" | "bound">,
+): Promise<ChunkInputs> {
+  const shape = bound.method.granularity === "tensor"
+    ? chunk.shape
+    : [chunk.end - chunk.begin];
+  if (hasTensorMemory()) return await readIntoMemory(chunk, shape, sources);
+  const { name, begin, end } = chunk;
+  const values = await Promise.all(
+    sources.map((source) => source.read(name, begin, end)),
+  );
+  const tensors = values.map((data) => tf.tensor(data, [...shape]));
+  return {
+    tensors,
+    values: () => values,
+    dispose: () => tf.dispose(tensors),
+  };
+}
+
+/** Reads straight into the backend's memory. */
+async function readIntoMemory(
+  { name, begin, end }: Chunk,
+  shape: readonly number[],
+  sources: readonly StateDict[],
+): Promise<ChunkInputs> {
+  const tensors = sources.map(() => emptyTensor(shape));
+  const read = async (source: StateDict, i: number): Promise<void> => {
+    for (;;) {
+      const target = memoryOf(tensors[i]!);
+      if (!source.readInto) {
+        const values = await source.read(name, begin, end);
+        return memoryOf(tensors[i]!).set(values);
+      }
+      await source.readInto(name, begin, end, target);
+      // Elements that are converted after the memory grew are lost.
+      if (target.length > 0) return;
+    }
+  };
+  // Memory may be given back only when nothing is being read into it.
+  const results = await Promise.allSettled(sources.map(read));
+  const failed = results.find((result) => result.status === "rejected");
+  if (failed) {
+    tf.dispose(tensors);
+    throw failed.reason;
+  }
+  return {
+    tensors,
+    values: () => tensors.map(memoryOf),
+    dispose: () => tf.dispose(tensors),
+  };
+}
