@@ -31,7 +31,7 @@ const CASES: WrongInput[] = [
   {
     what: "unknown key of the method",
     args: `method=task_arithmetic method.scaling_facto=1 modelpool=${POOL}`,
-    words: ["scaling_facto", "did you mean scaling_factor?"],
+    words: ["scaling_facto", "did you mean method.scaling_factor?"],
   },
   {
     what: "unknown key of a run",
