@@ -31,6 +31,11 @@ export async function importMethod(
 }
 
 function unknownMethod(path: string): MethodError {
+  if (path.startsWith("classification/")) {
+    return new MethodError(
+      `method ${path}: trains one model and merges none, expected \`fusion finetune\``,
+    );
+  }
   return new MethodError(
     `method ${path}: not found, \`fusion list\` prints all methods`,
   );
