@@ -49,9 +49,13 @@ export function mergeChunk(
   if (!allowNonfinite && !method.propagatesNonfinite) {
     checkFinite(chunk, values(), context);
   }
-  return tf.tidy(() =>
-    method.merge(inputOf(chunk, tensors, context), parameters, facts)
-  );
+  return tf.tidy(() => {
+    const input = inputOf(chunk, tensors, context);
+    const merged = method.merge(input, parameters, facts);
+    // A method may give one of its inputs back, which is disposed of before the
+    // result has been used: a clone has the same values and a life of its own.
+    return tensors.includes(merged) ? tf.clone(merged) : merged;
+  });
 }
 
 /**
