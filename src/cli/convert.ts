@@ -1,7 +1,7 @@
 import { join } from "@std/path";
 import * as z from "zod";
 import { useBackend } from "../backend/mod.ts";
-import { replaceFolder } from "../checkpoint/mod.ts";
+import { checkNotSource, replaceFolder } from "../checkpoint/mod.ts";
 import { BACKEND_CHOICES, composeConfig } from "../config/mod.ts";
 import { resolveModelPath } from "../hub/mod.ts";
 import {
@@ -30,6 +30,7 @@ export async function convert(words: string[]): Promise<void> {
   rejectPositional(words);
   const { config } = await composeConfig(words, schema);
   const input = await resolveModelPath(config.input);
+  await checkNotSource(config.output, [input]);
   const isLayersModel =
     await readTextIfThere(join(input, "model.json")) !== undefined;
   // Only a LayersModel is made of tensors of a backend.

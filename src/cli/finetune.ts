@@ -1,6 +1,7 @@
 import { basename, fromFileUrl, resolve } from "@std/path";
 import type * as tf from "@tensorflow/tfjs";
 import { useBackend } from "../backend/mod.ts";
+import { checkNotSource } from "../checkpoint/mod.ts";
 import { composeConfig, type ComposedConfig } from "../config/mod.ts";
 import {
   AutoImageProcessor,
@@ -39,6 +40,7 @@ export async function finetune(
   });
   const { config } = composed;
   const folder = await resolveModelPath(config.model);
+  await checkNotSource(config.output, [folder]);
   const { train, val, labels } = await openFinetuneData(config);
   const processor = await AutoImageProcessor.fromPretrained(folder);
   const seed = config.seed ?? 0;

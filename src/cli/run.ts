@@ -57,7 +57,14 @@ export async function run(
     }
     await taskPool!.loadTestDataset(task);
   }
-  if (config.report_save_path) checkFilePlace(config.report_save_path);
+  if (config.report_save_path) {
+    if (!taskPool) {
+      throw new ConfigError(
+        `report_save_path=${config.report_save_path}: nothing is evaluated, expected taskpool=TASKS with it`,
+      );
+    }
+    checkFilePlace(config.report_save_path);
+  }
   if (config.push_to_hub && !config.merged_model_save_path) {
     throw new ConfigError(
       `push_to_hub=${config.push_to_hub}: nothing is saved, expected merged_model_save_path=DIR with it`,

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import type { StateDict } from "../checkpoint/mod.ts";
+import { checkNotSource, type StateDict } from "../checkpoint/mod.ts";
 import {
   AutoImageProcessor,
   configOf,
@@ -113,6 +113,21 @@ export class ConvNextForImageClassificationPool
     return entry instanceof tf.LayersModel
       ? undefined
       : await resolveModelPath(describe(entry).config_path);
+  }
+
+  /**
+   * Checks that a folder may be written without losing a model of the pool.
+   *
+   * @throws {CheckpointError} If it is one of them, or holds or is in one.
+   */
+  async checkSavePath(path: string): Promise<void> {
+    const sources = await Promise.all(
+      this.allModelNames.map((name) => this.modelPath(name)),
+    );
+    await checkNotSource(
+      path,
+      sources.filter((source) => source !== undefined),
+    );
   }
 
   /** A model's config; its labels are those of `dataset_name`, if given. */

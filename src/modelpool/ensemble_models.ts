@@ -50,6 +50,7 @@ export async function ensembleToFolder(
   { dtype, card, onProgress }: MergeToFolderOptions = {},
 ): Promise<ModelCard> {
   const rule = ruleOf(pool, method);
+  await pool.checkSavePath(path);
   const fullCard = { ...cardOf(pool, method), ...card };
   const processor = await pool.loadProcessorIfAny();
   await replaceFolder(path, async (folder) => {

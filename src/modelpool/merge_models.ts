@@ -91,6 +91,7 @@ export async function mergeToFolder(
   path: string,
   { dtype, card, ...options }: MergeToFolderOptions = {},
 ): Promise<ModelCard> {
+  await pool.checkSavePath(path);
   const open = await pool.openMergePool();
   let heads: Awaited<ReturnType<typeof pool.heads>> = new Map();
   try {
