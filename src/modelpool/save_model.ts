@@ -112,12 +112,25 @@ async function writeConfig(
   dtype: SaveDType,
 ): Promise<void> {
   const { torch_dtype: _, ...rest } = config;
-  await writeJson(join(folder, "config.json"), {
-    ...rest,
-    architectures: [architectureOf(config).className],
-    dtype,
-  });
+  const json = JSON.stringify(
+    {
+      ...rest,
+      architectures: [architectureOf(config).className],
+      dtype,
+    },
+    null,
+    2,
+  );
+  // transformers refuses a whole number where its config has a float.
+  await Deno.writeTextFile(
+    join(folder, "config.json"),
+    json.replace(WHOLE_FLOAT, "$1.0") + "\n",
+  );
 }
+
+/** A field of the config that is a float in Python, with a whole number. */
+const WHOLE_FLOAT =
+  /^( {2}"(?:drop_path_rate|initializer_range|layer_norm_eps|layer_scale_init_value)": -?\d+)(?=,?$)/gm;
 
 async function writeJson(path: string, value: unknown): Promise<void> {
   await Deno.writeTextFile(path, JSON.stringify(value, null, 2) + "\n");
