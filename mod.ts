@@ -19,6 +19,8 @@ export * from "./src/hub/mod.ts";
 export {
   analyzePool,
   type BoundMethod,
+  type DataUse,
+  type ImageBatches,
   type LayerAnalysis,
   mergeInMemory,
   type MergeInput,
@@ -31,6 +33,7 @@ export {
   type NumberParameter,
   numberParameter,
   type PoolAnalysis,
+  type PoolData,
   type PrepareContext,
   type TaskMaskInput,
   type TaskMaskRule,

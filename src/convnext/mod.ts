@@ -23,6 +23,11 @@ export { EnsembleModel } from "./ensemble_model.ts";
 export { combineLogits, type EnsembleRule } from "./ensemble_rule.ts";
 export { checkShapes, expectedShapes } from "./expected_shapes.ts";
 export { AutoImageProcessor, type PixelValues } from "./image_processor.ts";
+export {
+  type LinearInput,
+  linearInputs,
+  type LinearInputsOptions,
+} from "./layer_inputs.ts";
 export { loadLayersModel, saveLayersModel } from "./layers_model_folder.ts";
 export { ConvNextLayerNorm } from "./layer_norm.ts";
 export { loadMultiTaskModel } from "./load_multi_task_model.ts";
@@ -76,4 +81,10 @@ export {
   isTimmStateDict,
   timmToHuggingFace,
 } from "./timm_state_dict.ts";
-export { loadStateDict, stateDictOf, weightShapes } from "./weights.ts";
+export {
+  loadStateDict,
+  type NamedVariable,
+  namedVariables,
+  stateDictOf,
+  weightShapes,
+} from "./weights.ts";

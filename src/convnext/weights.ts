@@ -59,6 +59,25 @@ function weightsOf(model: tf.LayersModel): NamedWeight[] {
   return weights.sort((a, b) => a.name < b.name ? -1 : 1);
 }
 
+/** A weight's variable under its Hugging Face name. */
+export interface NamedVariable {
+  /** Its Hugging Face name. */
+  readonly name: string;
+  /** What holds it, in TensorFlow.js's layout. */
+  readonly variable: tf.Variable;
+  /** `tf.transpose(variable, axes)` has Hugging Face's layout. */
+  readonly axes: readonly number[];
+}
+
+/** A classifier's variables, for whoever needs their gradients. */
+export function namedVariables(model: tf.LayersModel): NamedVariable[] {
+  return weightsOf(model).map(({ name, variable, axes }) => ({
+    name,
+    variable: variable.read() as tf.Variable,
+    axes,
+  }));
+}
+
 /** Names and shapes, in Hugging Face's layout, of a classifier's weights. */
 export function weightShapes(
   model: tf.LayersModel,

@@ -3,6 +3,7 @@ import type * as z from "zod";
 import type { EnsembleRule } from "../convnext/mod.ts";
 import type { NumberParameter } from "./number_parameter.ts";
 import type { MergePool } from "./pool.ts";
+import type { DataUse } from "./pool_data.ts";
 import type { TaskMaskRule } from "./task_masks.ts";
 
 /** What a method sees of one tensor, or of a chunk of it. */
@@ -66,6 +67,11 @@ export interface MergeMethod<P = unknown, F = unknown> {
   readonly parameters: z.ZodType<P>;
   /** Checks parameters against the pool; throws a `MethodError`. */
   check?(parameters: P, modelNames: readonly string[]): void;
+  /**
+   * For methods that look at images in `prepare`: which, so that it can be told
+   * before and after a merge.
+   */
+  dataUse?(parameters: P): DataUse | undefined;
   /** Passes over the pool for global facts before merging. */
   prepare?(
     pool: MergePool,

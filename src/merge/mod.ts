@@ -22,6 +22,21 @@ export {
   type NumberParameter,
   numberParameter,
 } from "./number_parameter.ts";
+export {
+  type DataloaderKwargs,
+  dataloaderKwargs,
+} from "./dataloader_kwargs.ts";
+export { CollapseWatch } from "./collapse_watch.ts";
+export { RegressionMean } from "./regression_mean.ts";
+export { type WeightGradients, weightGradients } from "./weight_gradients.ts";
+export {
+  type DataUse,
+  describeDataUse,
+  excludes,
+  type ImageBatches,
+  needData,
+  type PoolData,
+} from "./pool_data.ts";
 export { baseOf, closePool, type MergePool, targetTensors } from "./pool.ts";
 export { randomUniform } from "./random.ts";
 export { rescaleToNorm } from "./rescale_to_norm.ts";

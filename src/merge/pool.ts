@@ -1,5 +1,6 @@
 import type { StateDict } from "../checkpoint/mod.ts";
 import { ModelPoolError } from "../fusion_error.ts";
+import type { PoolData } from "./pool_data.ts";
 
 /** The state dicts that a method merges: open, nothing loaded. */
 export interface MergePool {
@@ -7,6 +8,8 @@ export interface MergePool {
   readonly pretrained?: StateDict;
   /** The experts by name. */
   readonly models: ReadonlyMap<string, StateDict>;
+  /** Images and whole models, for methods that look at them. */
+  readonly data?: PoolData;
 }
 
 /** The state dict whose head and non-target tensors a merge keeps. */

@@ -11,6 +11,7 @@ import {
   baseOf,
   type BoundMethod,
   closePool,
+  describeDataUse,
   mergeInMemory,
   type MergeOptions,
   mergePool,
@@ -21,6 +22,7 @@ import {
   closeHeads,
   type ConvNextForImageClassificationPool,
 } from "./convnext_pool.ts";
+import { imagesOfPool } from "./images_of_pool.ts";
 import { type SaveDType, writeModelFolder } from "./save_model.ts";
 import { taskMasksInMemory, writeTaskMasks } from "./save_task_masks.ts";
 
@@ -35,9 +37,10 @@ import { taskMasksInMemory, writeTaskMasks } from "./save_task_masks.ts";
 export async function mergeModels(
   pool: ConvNextForImageClassificationPool,
   method: BoundMethod,
-  options: MergeOptions = {},
+  options: MergeModelsOptions = {},
 ): Promise<MultiTaskModel> {
-  const open = await pool.openMergePool();
+  const data = await imagesOfPool(pool, method, tellers(options));
+  const open = { ...await pool.openMergePool(), ...(data && { data }) };
   try {
     const base = baseOf(open);
     const merged = await mergeInMemory(open, method, {
@@ -69,8 +72,17 @@ export async function mergeModels(
   }
 }
 
+/** Options of {@linkcode mergeModels}. */
+export interface MergeModelsOptions extends MergeOptions {
+  /**
+   * Told of what a method with data finds doubtful, such as predictions that
+   * collapse. Default: standard error.
+   */
+  onWarning?: ((message: string) => void) | undefined;
+}
+
 /** Options of {@linkcode mergeToFolder}. */
-export interface MergeToFolderOptions extends MergeOptions {
+export interface MergeToFolderOptions extends MergeModelsOptions {
   /** Element type that is written. Default: that of `_pretrained_` (or the first model). */
   dtype?: SaveDType | undefined;
   /** What the model card tells besides the models and the method. */
@@ -91,8 +103,8 @@ export async function mergeToFolder(
   path: string,
   { dtype, card, ...options }: MergeToFolderOptions = {},
 ): Promise<ModelCard> {
-  await pool.checkSavePath(path);
-  const open = await pool.openMergePool();
+  const data = await imagesOfPool(pool, method, tellers(options));
+  const open = { ...await pool.openMergePool(), ...(data && { data }) };
   let heads: Awaited<ReturnType<typeof pool.heads>> = new Map();
   try {
     const targets = fusionTargetsAmong(baseOf(open).names);
@@ -120,7 +132,10 @@ export async function mergeToFolder(
       }),
       processor: await pool.loadProcessorIfAny(),
       card: fullCard,
-      mergeInfo: () => info,
+      mergeInfo: async () => ({
+        ...await info,
+        ...(data && { data: data.record() }),
+      }),
       dtype,
     });
     return fullCard;
@@ -128,6 +143,17 @@ export async function mergeToFolder(
     closeHeads(heads);
     closePool(open);
   }
+}
+
+/** Whom a method with data tells of its run. */
+function tellers({ onWarning, onProgress }: MergeModelsOptions): {
+  onWarning?: (message: string) => void;
+  onProgress?: (done: number, total: number) => void;
+} {
+  return {
+    ...(onWarning && { onWarning }),
+    ...(onProgress && { onProgress }),
+  };
 }
 
 /**
@@ -153,12 +179,17 @@ export function cardOf(
   pool: ConvNextForImageClassificationPool,
   method: BoundMethod,
 ): ModelCard {
+  const use = method.method.dataUse?.(method.parameters);
   return {
     ...(pool.hasPretrained
       ? { baseModel: pool.describeModel("_pretrained_") }
       : {}),
     models: pool.modelNames.map((name) => pool.describeModel(name)),
-    algorithm: { method: method.name, ...method.parameters },
+    algorithm: {
+      method: method.name,
+      ...method.parameters,
+      ...(use && { data: describeDataUse(use) }),
+    },
   };
 }
 
@@ -167,7 +198,7 @@ export async function mergeInfo(
   pool: ConvNextForImageClassificationPool,
   method: BoundMethod,
   targets?: readonly string[],
-): Promise<unknown> {
+): Promise<Record<string, unknown>> {
   const models: Record<string, unknown> = {};
   for (const name of pool.allModelNames) {
     const path = await pool.modelPath(name);

@@ -16,6 +16,7 @@ export {
 } from "./load_transformers_convnext.ts";
 export {
   mergeModels,
+  type MergeModelsOptions,
   mergeToFolder,
   type MergeToFolderOptions,
 } from "./merge_models.ts";

@@ -1,0 +1,161 @@
+import * as tf from "@tensorflow/tfjs";
+import { gelu, layerNorm } from "../backend/mod.ts";
+import { ConvNextLayer } from "./convnext_layer.ts";
+import { globalResponseNorm } from "./global_response_norm.ts";
+import { backboneOf } from "./model.ts";
+
+/** What one of a backbone's linear maps is given. */
+export interface LinearInput {
+  /** Hugging Face name of its weight, [out, …]. */
+  readonly name: string;
+  /**
+   * One row for each product, [rows, in]; `in` is in the order of the weight's
+   * axes behind the first. Disposed of when the next is asked for.
+   */
+  readonly rows: tf.Tensor2D;
+}
+
+/** Layers that are left out of a walk. */
+export interface LinearInputsOptions {
+  /** Gives the patch convolutions' unfolded inputs too. @default {true} */
+  convolutions?: boolean;
+}
+
+/**
+ * Walks through a backbone layer by layer and gives the input of each linear
+ * map: of the blocks' pointwise products, and of the stem's and the
+ * downsampling layers' patch convolutions, whose patches do not overlap and so
+ * make rows of their own. Depthwise convolutions are not among them: a filter
+ * of theirs sees one channel only.
+ *
+ * @param model A classifier.
+ * @param pixelValues [batch, height, width, channels].
+ * @param visit Told of each map in turn; runs inside `tf.tidy`.
+ * @returns The pooled features, [batch, channels].
+ */
+export function linearInputs(
+  model: tf.LayersModel,
+  pixelValues: tf.Tensor4D,
+  visit: (input: LinearInput) => void,
+  { convolutions = true }: LinearInputsOptions = {},
+): tf.Tensor2D {
+  const backbone = backboneOf(model);
+  return tf.tidy(() => {
+    let features: tf.Tensor = tf.clone(pixelValues);
+    for (const layer of backbone.layers) {
+      if (layer.getClassName() === "InputLayer") continue;
+      const path = `${backbone.name}.${layer.name}`;
+      const next: tf.Tensor = tf.tidy(() => {
+        if (layer instanceof ConvNextLayer) {
+          return block(
+            layer,
+            features as tf.Tensor4D,
+            (name, rows) => visit({ name: `${path}.${name}`, rows }),
+          );
+        }
+        if (convolutions && layer.getClassName() === "Conv2D") {
+          const { kernelSize } = layer.getConfig() as {
+            kernelSize: [number, number];
+          };
+          const rows = unfold(features as tf.Tensor4D, kernelSize);
+          visit({ name: `${path}.weight`, rows });
+        }
+        return layer.apply(features) as tf.Tensor;
+      });
+      features.dispose();
+      features = next;
+    }
+    return features as tf.Tensor2D;
+  });
+}
+
+/** As `ConvNextLayer.call`, which tells nobody what it multiplies. */
+function block(
+  layer: ConvNextLayer,
+  residual: tf.Tensor4D,
+  visit: (name: string, rows: tf.Tensor2D) => void,
+): tf.Tensor {
+  const weights = layer.namedWeights();
+  const weight = (name: string): tf.Tensor => weights[name]!.read();
+  const pointwise = (name: string, rows: tf.Tensor2D): tf.Tensor2D => {
+    visit(`${name}.weight`, rows);
+    return tf.add(
+      tf.matMul(rows, weight(`${name}.weight`) as tf.Tensor2D),
+      weight(`${name}.bias`),
+    );
+  };
+  const [batch, height, width, channels] = residual.shape;
+  const mixed = tf.depthwiseConv2d(
+    residual,
+    weight("dwconv.weight") as tf.Tensor4D,
+    1,
+    "same",
+  );
+  const normalized = layerNorm(
+    tf.add(mixed, weight("dwconv.bias")),
+    weight("layernorm.weight"),
+    weight("layernorm.bias"),
+    1e-6,
+  );
+  const wide = pointwise(
+    "pwconv1",
+    tf.reshape(normalized, [batch * height * width, channels]),
+  );
+  let active = activation(layer)(wide) as tf.Tensor2D;
+  if (weights["grn.weight"]) {
+    active = tf.reshape(
+      globalResponseNorm(
+        tf.reshape(active, [batch, height, width, 4 * channels]),
+        weight("grn.weight"),
+        weight("grn.bias"),
+      ),
+      active.shape,
+    );
+  }
+  let output: tf.Tensor = pointwise("pwconv2", active);
+  if (weights["layer_scale_parameter"]) {
+    output = tf.mul(output, weight("layer_scale_parameter"));
+  }
+  return tf.add(residual, tf.reshape(output, residual.shape));
+}
+
+function activation(layer: ConvNextLayer): (features: tf.Tensor) => tf.Tensor {
+  switch (layer.getConfig()["hiddenAct"]) {
+    case "relu":
+      return tf.relu;
+    case "silu":
+      return (features) => tf.mul(features, tf.sigmoid(features));
+    default:
+      return gelu;
+  }
+}
+
+/** Patches that do not overlap, [batch * patches, channels * high * wide]. */
+function unfold(
+  features: tf.Tensor4D,
+  [high, wide]: [number, number],
+): tf.Tensor2D {
+  const [batch, height, width, channels] = features.shape;
+  const down = Math.floor(height / high);
+  const across = Math.floor(width / wide);
+  const whole = tf.slice(features, [0, 0, 0, 0], [
+    batch,
+    down * high,
+    across * wide,
+    channels,
+  ]);
+  // Two turns of few axes each: not every backend turns six at once.
+  const cut = tf.transpose(
+    tf.reshape(whole, [batch * down, high, across, wide * channels]),
+    [0, 2, 1, 3],
+  );
+  const pixels = tf.reshape(cut, [
+    batch * down * across,
+    high * wide,
+    channels,
+  ]);
+  return tf.reshape(tf.transpose(pixels, [0, 2, 1]), [
+    batch * down * across,
+    channels * high * wide,
+  ]);
+}

@@ -1,0 +1,3 @@
+import { adaMerging } from "./ada_merging.ts";
+
+export default adaMerging(false);

@@ -1,0 +1,168 @@
+import type * as tf from "@tensorflow/tfjs";
+import {
+  type AutoImageProcessor,
+  convNextFromStateDict,
+  MultiTaskModel,
+} from "../convnext/mod.ts";
+import { batches, type ImageClassificationDataset } from "../dataset/mod.ts";
+import { ModelPoolError } from "../fusion_error.ts";
+import {
+  type BoundMethod,
+  type DataUse,
+  describeDataUse,
+  type ImageBatches,
+  type PoolData,
+  randomUniform,
+} from "../merge/mod.ts";
+import type { ConvNextForImageClassificationPool } from "./convnext_pool.ts";
+
+/** What `merge.json` tells of the data that a method saw. */
+export interface DataRecord {
+  /** A sentence. */
+  use: string;
+  /** Which data sets. */
+  split: "train" | "test";
+  /** Always: no method sees a label. */
+  labels: false;
+  /** Different images that were looked at, by task. */
+  images: Record<string, number>;
+  /** What the user was told. */
+  warnings?: string[];
+  /** What the method found, such as merging weights. */
+  [note: string]: unknown;
+}
+
+/** A pool's data for one merge, with a record of what was looked at. */
+export interface ImagesOfPool extends PoolData {
+  /** What was looked at so far. */
+  record(): DataRecord;
+}
+
+/** How a method with data tells of its run. */
+export interface ImagesOfPoolOptions {
+  /** Told of each warning. Default: standard error. */
+  onWarning?: ((message: string) => void) | undefined;
+  /** Told how far the method is. */
+  onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+/**
+ * Opens the images that a method looks at; undefined for a method that looks at
+ * none.
+ *
+ * @throws {ModelPoolError} If a task has no such data set, or the pool no image
+ * processor; nothing has been computed yet.
+ */
+export async function imagesOfPool(
+  pool: ConvNextForImageClassificationPool,
+  { name, method, parameters }: BoundMethod,
+  { onWarning = console.error, onProgress }: ImagesOfPoolOptions = {},
+): Promise<ImagesOfPool | undefined> {
+  const use = method.dataUse?.(parameters);
+  if (!use) return undefined;
+  const datasets = await openDatasets(pool, name, use);
+  const processor = await pool.loadProcessor();
+  const images: Record<string, number> = {};
+  const notes: Record<string, unknown> = {};
+  const warnings: string[] = [];
+  const loadModel = async (model: string): Promise<tf.LayersModel> => {
+    const stateDict = await pool.openStateDict(model);
+    try {
+      return await convNextFromStateDict(
+        await pool.loadConfig(model),
+        stateDict,
+      );
+    } finally {
+      stateDict.close();
+    }
+  };
+  return {
+    batches: (task, options) =>
+      imageBatches(datasets.get(task)!, task, processor, options, (count) => {
+        images[task] = Math.max(images[task] ?? 0, count);
+      }),
+    loadModel,
+    loadMultiTaskModel: async (model) =>
+      new MultiTaskModel(await loadModel(model), await pool.heads()),
+    warn(message) {
+      warnings.push(message);
+      onWarning(`warning: ${message}`);
+    },
+    note: (key, value) => notes[key] = value,
+    progress: (done, total) => onProgress?.(done, total),
+    record: () => ({
+      use: describeDataUse(use),
+      split: use.split,
+      labels: false,
+      images,
+      ...(warnings.length > 0 && { warnings }),
+      ...notes,
+    }),
+  };
+}
+
+async function openDatasets(
+  pool: ConvNextForImageClassificationPool,
+  method: string,
+  { split }: DataUse,
+): Promise<Map<string, ImageClassificationDataset>> {
+  const datasets = new Map<string, ImageClassificationDataset>();
+  const there = split === "train"
+    ? pool.trainDatasetNames
+    : pool.testDatasetNames;
+  for (const task of pool.modelNames) {
+    if (!there.includes(task)) {
+      throw new ModelPoolError(
+        `method ${method}: it looks at ${split} images and the model pool has none of task ${task}, expected modelpool.${split}_datasets.${task}=FOLDER`,
+      );
+    }
+    const dataset = split === "train"
+      ? await pool.loadTrainDataset(task)
+      : await pool.loadTestDataset(task);
+    datasets.set(task, dataset);
+  }
+  return datasets;
+}
+
+async function* imageBatches(
+  dataset: ImageClassificationDataset,
+  task: string,
+  processor: AutoImageProcessor,
+  { batchSize, shuffle = false, seed, repeat = false }: ImageBatches,
+  onImages: (count: number) => void,
+): AsyncGenerator<tf.Tensor4D> {
+  for (let epoch = 0; epoch === 0 || repeat; epoch++) {
+    const order = shuffle
+      ? shuffled(dataset.length, [task, `epoch ${epoch}`], seed ?? 0)
+      : undefined;
+    const ordered: ImageClassificationDataset = {
+      name: dataset.name,
+      length: dataset.length,
+      async read(index) {
+        const { image } = await dataset.read(order ? order[index]! : index);
+        return { image, label: 0 }; // nobody is told the true one
+      },
+    };
+    let count = 0;
+    for await (const { images } of batches(ordered, batchSize)) {
+      count += images.length;
+      onImages(count);
+      yield processor.toTensor(images);
+    }
+  }
+}
+
+/** A permutation (Fisher and Yates) that depends on seed and names alone. */
+function shuffled(
+  length: number,
+  names: readonly string[],
+  seed: number,
+): number[] {
+  const order = Array.from({ length }, (_, i) => i);
+  const draws = randomUniform(seed, ["image order", ...names], 0, length);
+  for (let i = length - 1; i > 0; i--) {
+    const j = Math.floor(draws[i]! * (i + 1));
+    [order[i], order[j]] = [order[j]!, order[i]!];
+  }
+  return order;
+}
