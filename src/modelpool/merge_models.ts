@@ -103,6 +103,7 @@ export async function mergeToFolder(
   path: string,
   { dtype, card, ...options }: MergeToFolderOptions = {},
 ): Promise<ModelCard> {
+  await pool.checkSavePath(path);
   const data = await imagesOfPool(pool, method, tellers(options));
   const open = { ...await pool.openMergePool(), ...(data && { data }) };
   let heads: Awaited<ReturnType<typeof pool.heads>> = new Map();

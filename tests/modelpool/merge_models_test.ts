@@ -358,3 +358,42 @@ Deno.test("a pool with dataset_name merges, its new head has the data set's clas
     head.close();
   });
 });
+
+Deno.test("a merge onto one of its sources is refused, and the source kept", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const names = ["pretrained", "alpha", "beta"];
+    for (const name of names) {
+      await Deno.mkdir(`${folder}/${name}`);
+      for (const file of ["config.json", "model.safetensors"]) {
+        await Deno.copyFile(
+          dataPath(`tests/data/micro_pool/${name}/${file}`),
+          `${folder}/${name}/${file}`,
+        );
+      }
+    }
+    const pool = new ConvNextForImageClassificationPool({
+      models: {
+        _pretrained_: `${folder}/pretrained`,
+        alpha: `${folder}/alpha`,
+        beta: `${folder}/beta`,
+      },
+    });
+    const method = await loadMethod("simple_average");
+    for (const name of names) {
+      await assertRejects(
+        () => mergeToFolder(pool, method, `${folder}/${name}`),
+        CheckpointError,
+        "would overwrite",
+      );
+      assertEquals(
+        await Deno.readFile(`${folder}/${name}/model.safetensors`),
+        await Deno.readFile(
+          dataPath(`tests/data/micro_pool/${name}/model.safetensors`),
+        ),
+      );
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
