@@ -30,7 +30,7 @@ export function nearest(
 }
 
 /** Levenshtein distance; a swap of neighbours counts as one edit. */
-function editDistance(a: string, b: string): number {
+export function editDistance(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {

@@ -1,5 +1,6 @@
 import { join } from "@std/path";
 import { DatasetError } from "../fusion_error.ts";
+import { pathExists } from "../path_exists.ts";
 import { downloadRepository, type HubOptions } from "../hub/mod.ts";
 import type { ImageClassificationDataset } from "./dataset.ts";
 import { type CardConfiguration, cardConfigurations } from "./dataset_card.ts";
@@ -36,7 +37,7 @@ export async function loadDataset(
   const { shuffle, seed, limit, ...opening } = rest;
   const { split, begin, end } = parseSplit(given, path);
   const choice = { config, split };
-  const folder = await exists(path)
+  const folder = await pathExists(path)
     ? path
     : await download(path, revision, choice, hub);
   const whole = await openDataset(folder, { ...opening, ...choice });
@@ -139,15 +140,4 @@ function wantedFiles(
     ? paths.filter((path) => isImageName(path) || /\.idx(\.gz)?$/.test(path))
     : [];
   return [...small, ...chosen?.paths ?? [], ...images];
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    // Of a path that may not be looked at, nobody knows whether it is there.
-    if (error instanceof Deno.errors.NotCapable) throw error;
-    return false;
-  }
 }

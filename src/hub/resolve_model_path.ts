@@ -1,5 +1,6 @@
 import { join } from "@std/path";
 import { CheckpointError } from "../fusion_error.ts";
+import { pathExists } from "../path_exists.ts";
 import { notAnId, snapshotFolder } from "./download_repository.ts";
 import { allFiles, type FileChooser, modelFiles } from "./model_files.ts";
 import { parseRepositoryId, type RepositoryType } from "./repository_id.ts";
@@ -37,10 +38,10 @@ export async function resolveModelPath(
       } leads out of the ${repoType}'s folder`,
     );
   }
-  if (await exists(idOrPath)) {
+  if (await pathExists(idOrPath)) {
     if (filename === undefined) return idOrPath;
     const file = join(idOrPath, filename);
-    if (await exists(file)) return file;
+    if (await pathExists(file)) return file;
     throw new CheckpointError(`${idOrPath} has no file ${filename}`);
   }
   const id = parseRepositoryId(idOrPath, repoType);
@@ -60,15 +61,4 @@ function oneFile(path: string): FileChooser {
     Promise.resolve(
       paths.includes(path) ? { wanted: [path] } : { wanted: [], missing: path },
     );
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    // Of a path that may not be looked at, nobody knows whether it is there.
-    if (error instanceof Deno.errors.NotCapable) throw error;
-    return false;
-  }
 }

@@ -1,27 +1,43 @@
 import * as tf from "@tensorflow/tfjs";
+import type { MergeInput } from "./method.ts";
+import type { NumberParameter } from "./number_parameter.ts";
 
-/** How {@linkcode mixTaskVectors} adds task vectors up. */
-export interface MixOptions {
+/** Parameters of {@linkcode mixTaskVectors}, as mergekit names them. */
+export interface MixParameters {
   /** What each task vector is multiplied by. */
-  weights: readonly number[];
-  /** Whether only what agrees with the sign of the sum takes part. */
-  consensus: boolean;
+  weight: NumberParameter;
   /** Whether the sum is divided by the weights that took part. */
   normalize: boolean;
   /** What the result is multiplied by. */
-  lambda: number;
+  lambda: NumberParameter;
 }
 
 /**
- * mergekit's generalised task arithmetic, its last step: the weighted sum of
- * task vectors, with TIES' sign election or without. A sum of 0 elects the
- * positive sign.
+ * mergekit's generalised task arithmetic, its last step: the pretrained weights
+ * plus the weighted sum of task vectors, with TIES' sign election or without. A
+ * sum of 0 elects the positive sign.
  *
- * @param deltas Task vectors of one shape.
+ * @param deltas The models' task vectors, of one shape.
+ * @param consensus Whether only what agrees with the sign of the sum takes part.
  */
 export function mixTaskVectors(
+  { pretrained, modelNames, number }: MergeInput,
   deltas: readonly tf.Tensor[],
-  { weights, consensus, normalize, lambda }: MixOptions,
+  parameters: MixParameters,
+  consensus: boolean,
+): tf.Tensor {
+  const weights = modelNames.map((model) => number(parameters.weight, model));
+  const lambda = number(parameters.lambda);
+  const mixed = mix(deltas, weights, lambda, parameters.normalize, consensus);
+  return tf.add(pretrained, mixed);
+}
+
+function mix(
+  deltas: readonly tf.Tensor[],
+  weights: readonly number[],
+  lambda: number,
+  normalize: boolean,
+  consensus: boolean,
 ): tf.Tensor {
   const weighted = deltas.map((delta, i) =>
     weights[i] === 1 ? delta : tf.mul(delta, weights[i]!)

@@ -16,7 +16,7 @@ export type {
   MergeMethod,
   PrepareContext,
 } from "./method.ts";
-export { type MixOptions, mixTaskVectors } from "./mix_task_vectors.ts";
+export { type MixParameters, mixTaskVectors } from "./mix_task_vectors.ts";
 export {
   type NumberBounds,
   type NumberParameter,

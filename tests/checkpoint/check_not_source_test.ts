@@ -1,10 +1,10 @@
 import { assertRejects } from "@std/assert";
 import { checkNotSource } from "../../src/checkpoint/mod.ts";
 import { CheckpointError } from "../../src/fusion_error.ts";
+import { inTemporaryFolder } from "../temporary_folder.ts";
 
 Deno.test("a source, what holds it, and what is in it may not be written to", async () => {
-  const folder = await Deno.makeTempDir();
-  try {
+  await inTemporaryFolder(async (folder) => {
     const source = `${folder}/pool/alpha`;
     await Deno.mkdir(source, { recursive: true });
     await Deno.writeTextFile(`${source}/model.safetensors`, "");
@@ -31,7 +31,5 @@ Deno.test("a source, what holds it, and what is in it may not be written to", as
     );
     await checkNotSource(`${folder}/pool/alphabet`, [source]);
     await checkNotSource(`${folder}/out`, [source]);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 });

@@ -6,7 +6,7 @@ import {
 } from "../../src/checkpoint/mod.ts";
 import { CheckpointError } from "../../src/fusion_error.ts";
 import { dataPath } from "../reference.ts";
-import { inTemporaryFolder } from "./temporary_folder.ts";
+import { inTemporaryFolder } from "../temporary_folder.ts";
 
 Deno.test("openCheckpoint() takes a model's folder or its file", async () => {
   const folder = dataPath("tests/data/micro_pool/alpha");

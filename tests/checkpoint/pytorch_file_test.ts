@@ -8,7 +8,7 @@ import {
 } from "../../src/checkpoint/mod.ts";
 import { CheckpointError } from "../../src/fusion_error.ts";
 import { dataPath } from "../reference.ts";
-import { inTemporaryFolder } from "./temporary_folder.ts";
+import { inTemporaryFolder } from "../temporary_folder.ts";
 
 const FOLDER = dataPath("tests/data/formats/pytorch");
 

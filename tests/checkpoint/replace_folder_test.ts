@@ -6,7 +6,7 @@ import {
   SafetensorsWriter,
 } from "../../src/checkpoint/mod.ts";
 import { CheckpointError } from "../../src/fusion_error.ts";
-import { inTemporaryFolder, listNames } from "./temporary_folder.ts";
+import { inTemporaryFolder, listNames } from "../temporary_folder.ts";
 
 /** A process id that Linux, macOS and Windows never give. */
 const DEAD = 2 ** 30 + 1;

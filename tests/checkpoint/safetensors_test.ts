@@ -9,11 +9,8 @@ import {
 import { join } from "@std/path";
 import { openSafetensors } from "../../src/checkpoint/mod.ts";
 import { CheckpointError } from "../../src/fusion_error.ts";
-import {
-  GOLDEN,
-  inTemporaryFolder,
-  safetensorsBytes,
-} from "./temporary_folder.ts";
+import { inTemporaryFolder } from "../temporary_folder.ts";
+import { GOLDEN, safetensorsBytes } from "./safetensors_case.ts";
 
 /** Written by the safetensors library 0.8: every type, a scalar, no elements. */
 const EVERY_TYPE =

@@ -7,7 +7,8 @@ import {
   SafetensorsWriter,
 } from "../../src/checkpoint/mod.ts";
 import { CheckpointError } from "../../src/fusion_error.ts";
-import { GOLDEN, inTemporaryFolder, listNames } from "./temporary_folder.ts";
+import { inTemporaryFolder, listNames } from "../temporary_folder.ts";
+import { GOLDEN } from "./safetensors_case.ts";
 
 async function roundTrip(
   dtype: DType,

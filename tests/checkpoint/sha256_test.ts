@@ -2,7 +2,8 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { sha256File } from "../../src/checkpoint/mod.ts";
 import { CheckpointError } from "../../src/fusion_error.ts";
-import { GOLDEN, inTemporaryFolder } from "./temporary_folder.ts";
+import { inTemporaryFolder } from "../temporary_folder.ts";
+import { GOLDEN } from "./safetensors_case.ts";
 
 Deno.test("sha256File() gives what Python's hashlib gives", async () => {
   assertEquals(

@@ -6,7 +6,7 @@ import {
   SafetensorsWriter,
 } from "../../src/checkpoint/mod.ts";
 import { CheckpointError } from "../../src/fusion_error.ts";
-import { inTemporaryFolder } from "./temporary_folder.ts";
+import { inTemporaryFolder } from "../temporary_folder.ts";
 
 const FIRST = "model-00001-of-00002.safetensors";
 const SECOND = "model-00002-of-00002.safetensors";

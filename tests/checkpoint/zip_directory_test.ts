@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { openPytorch } from "../../src/checkpoint/mod.ts";
 import { CheckpointError } from "../../src/fusion_error.ts";
-import { inTemporaryFolder } from "./temporary_folder.ts";
+import { inTemporaryFolder } from "../temporary_folder.ts";
 
 interface Entry {
   name: string;

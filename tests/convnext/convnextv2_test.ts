@@ -14,7 +14,7 @@ import {
   saveLayersModel,
   stateDictOf,
 } from "../../src/convnext/mod.ts";
-import { inTemporaryFolder } from "../checkpoint/temporary_folder.ts";
+import { inTemporaryFolder } from "../temporary_folder.ts";
 import { dataPath, relativeDifference } from "../reference.ts";
 import { testBackend } from "../test_backend.ts";
 

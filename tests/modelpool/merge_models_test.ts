@@ -360,18 +360,8 @@ Deno.test("a pool with dataset_name merges, its new head has the data set's clas
 });
 
 Deno.test("a merge onto one of its sources is refused, and the source kept", async () => {
-  const folder = await Deno.makeTempDir();
-  try {
-    const names = ["pretrained", "alpha", "beta"];
-    for (const name of names) {
-      await Deno.mkdir(`${folder}/${name}`);
-      for (const file of ["config.json", "model.safetensors"]) {
-        await Deno.copyFile(
-          dataPath(`tests/data/micro_pool/${name}/${file}`),
-          `${folder}/${name}/${file}`,
-        );
-      }
-    }
+  await inTemporaryFolder(async (folder) => {
+    await copyFolder(dataPath("tests/data/micro_pool"), folder);
     const pool = new ConvNextForImageClassificationPool({
       models: {
         _pretrained_: `${folder}/pretrained`,
@@ -379,10 +369,10 @@ Deno.test("a merge onto one of its sources is refused, and the source kept", asy
         beta: `${folder}/beta`,
       },
     });
-    const method = await loadMethod("simple_average");
-    for (const name of names) {
+    const average = await loadMethod("simple_average");
+    for (const name of ["pretrained", "alpha", "beta"]) {
       await assertRejects(
-        () => mergeToFolder(pool, method, `${folder}/${name}`),
+        () => mergeToFolder(pool, average, `${folder}/${name}`),
         CheckpointError,
         "would overwrite",
       );
@@ -393,7 +383,5 @@ Deno.test("a merge onto one of its sources is refused, and the source kept", asy
         ),
       );
     }
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 });

@@ -5,12 +5,12 @@ import {
   readConvNextConfig,
 } from "../../src/convnext/mod.ts";
 import { saveModel } from "../../src/modelpool/mod.ts";
+import { inTemporaryFolder } from "../temporary_folder.ts";
 import { testBackend } from "../test_backend.ts";
 
 await testBackend();
 
 Deno.test("floats of config.json stay floats for Python, whole ones too", async () => {
-  const folder = await Deno.makeTempDir();
   const model = createConvNext(parseConvNextConfig({
     model_type: "convnext",
     depths: [1],
@@ -20,7 +20,7 @@ Deno.test("floats of config.json stay floats for Python, whole ones too", async 
     drop_path_rate: 0,
     num_labels: 2,
   }, "test"));
-  try {
+  await inTemporaryFolder(async (folder) => {
     await saveModel(model, `${folder}/model`);
     const text = await Deno.readTextFile(`${folder}/model/config.json`);
     assertStringIncludes(text, '"layer_scale_init_value": 0.0');
@@ -29,8 +29,6 @@ Deno.test("floats of config.json stay floats for Python, whole ones too", async 
     assertStringIncludes(text, '"num_channels": 3,');
     const config = await readConvNextConfig(`${folder}/model`);
     assertEquals(config.layer_scale_init_value, 0);
-  } finally {
-    model.dispose();
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
+  model.dispose();
 });

@@ -55,15 +55,7 @@ export function mergeBreadcrumbs(
     if (parameters.rescale) rescaleToNorm(values[i]!, mask);
     return tf.mul(delta, tf.tensor(mask, delta.shape));
   });
-  return tf.add(
-    pretrained,
-    mixTaskVectors(deltas, {
-      weights: modelNames.map((model) => number(parameters.weight, model)),
-      consensus,
-      normalize: parameters.normalize,
-      lambda: number(parameters.lambda),
-    }),
-  );
+  return mixTaskVectors(input, deltas, parameters, consensus);
 }
 
 function keptMask(

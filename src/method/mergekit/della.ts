@@ -52,22 +52,14 @@ export function mergeDella(
   parameters: DellaParameters,
   consensus: boolean,
 ): tf.Tensor {
-  const { modelNames, number, pretrained } = input;
+  const { modelNames, pretrained } = input;
   const values = taskVectorValues(input);
   const deltas = input.models.map((model, i) => {
     const delta = tf.sub(model, pretrained);
     const mask = keptMask(input, values[i]!, modelNames[i]!, parameters);
     return mask ? tf.mul(delta, tf.tensor(mask, delta.shape)) : delta;
   });
-  return tf.add(
-    pretrained,
-    mixTaskVectors(deltas, {
-      weights: modelNames.map((model) => number(parameters.weight, model)),
-      consensus,
-      normalize: parameters.normalize,
-      lambda: number(parameters.lambda),
-    }),
-  );
+  return mixTaskVectors(input, deltas, parameters, consensus);
 }
 
 function keptMask(

@@ -5,34 +5,37 @@ import {
   withMicroPool,
 } from "../../merge_data_case.ts";
 
-Deno.test("regmean/regmean gives FusionBench's numbers on the micro pool", async () => {
-  await withMicroPool(async (pool) => {
+for (const include_convolutions of [false, true]) {
+  const golden = include_convolutions ? "regmean_convolutions" : "regmean";
+  const parameters = { reduce_non_diagonal_ratio: 0.9, include_convolutions };
+
+  Deno.test(`${golden} gives FusionBench's numbers on the micro pool`, async () => {
+    await withMicroPool(async (pool) => {
+      const difference = await dataDifference(
+        pool,
+        `micro_${golden}`,
+        "regmean/regmean",
+        {
+          ...parameters,
+          num_regmean_examples: 16,
+          dataloader_kwargs: { batch_size: 8, shuffle: false },
+        },
+      );
+      assert(difference <= 1e-3, `${difference}`);
+    });
+  });
+
+  Deno.test(`${golden} gives FusionBench's numbers on the demo pool`, async () => {
     const difference = await dataDifference(
-      pool,
-      "micro_regmean",
+      demoPool(),
+      `demo_${golden}`,
       "regmean/regmean",
       {
-        num_regmean_examples: 16,
-        reduce_non_diagonal_ratio: 0.9,
-        include_convolutions: false,
-        dataloader_kwargs: { batch_size: 8, shuffle: false },
+        ...parameters,
+        num_regmean_examples: 64,
+        dataloader_kwargs: { shuffle: false },
       },
     );
     assert(difference <= 1e-3, `${difference}`);
   });
-});
-
-Deno.test("regmean/regmean gives FusionBench's numbers on the demo pool", async () => {
-  const difference = await dataDifference(
-    demoPool(),
-    "demo_regmean",
-    "regmean/regmean",
-    {
-      num_regmean_examples: 64,
-      reduce_non_diagonal_ratio: 0.9,
-      include_convolutions: false,
-      dataloader_kwargs: { shuffle: false },
-    },
-  );
-  assert(difference <= 1e-3, `${difference}`);
-});
+}

@@ -3,23 +3,6 @@ import { dataPath } from "../reference.ts";
 /** The golden file that these tests read. */
 export const GOLDEN = dataPath("tests/data/golden/forward_micro.safetensors");
 
-/** Runs a test in a folder of its own, without links in its path. */
-export async function inTemporaryFolder(
-  test: (folder: string) => Promise<void>,
-): Promise<void> {
-  const folder = await Deno.realPath(await Deno.makeTempDir());
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
-/** Names in a folder, sorted. */
-export function listNames(folder: string): string[] {
-  return Array.from(Deno.readDirSync(folder), ({ name }) => name).sort();
-}
-
 /** Bytes of a safetensors file with a hand-made header. */
 export function safetensorsBytes(
   header: unknown,
