@@ -39,33 +39,61 @@ export function linearInputs(
   visit: (input: LinearInput) => void,
   { convolutions = true }: LinearInputsOptions = {},
 ): tf.Tensor2D {
-  const backbone = backboneOf(model);
   return tf.tidy(() => {
     let features: tf.Tensor = tf.clone(pixelValues);
-    for (const layer of backbone.layers) {
-      if (layer.getClassName() === "InputLayer") continue;
-      const path = `${backbone.name}.${layer.name}`;
-      const next: tf.Tensor = tf.tidy(() => {
-        if (layer instanceof ConvNextLayer) {
-          return block(
-            layer,
-            features as tf.Tensor4D,
-            (name, rows) => visit({ name: `${path}.${name}`, rows }),
-          );
-        }
-        if (convolutions && layer.getClassName() === "Conv2D") {
-          const { kernelSize } = layer.getConfig() as {
-            kernelSize: [number, number];
-          };
-          const rows = unfold(features as tf.Tensor4D, kernelSize);
-          visit({ name: `${path}.weight`, rows });
-        }
-        return layer.apply(features) as tf.Tensor;
-      });
+    for (const layer of namedLayers(model)) {
+      const next = applyLayer(layer, features, visit, { convolutions });
       features.dispose();
       features = next;
     }
     return features as tf.Tensor2D;
+  });
+}
+
+/** A layer of a backbone with its Hugging Face name. */
+export interface NamedLayer {
+  /** What its weights' names begin with, such as `convnext.layernorm`. */
+  readonly path: string;
+  /** The layer. */
+  readonly layer: tf.layers.Layer;
+}
+
+/** The layers of a classifier's backbone, in the order in which they compute. */
+export function namedLayers(model: tf.LayersModel): NamedLayer[] {
+  const backbone = backboneOf(model);
+  return backbone.layers
+    .filter((layer) => layer.getClassName() !== "InputLayer")
+    .map((layer) => ({ path: `${backbone.name}.${layer.name}`, layer }));
+}
+
+/**
+ * Applies one layer of a backbone, as {@linkcode linearInputs} does all.
+ *
+ * @param features What the layer before gave.
+ * @param visit Told of each linear map in the layer; runs inside `tf.tidy`.
+ */
+export function applyLayer(
+  { path, layer }: NamedLayer,
+  features: tf.Tensor,
+  visit: (input: LinearInput) => void,
+  { convolutions = true }: LinearInputsOptions = {},
+): tf.Tensor {
+  return tf.tidy(() => {
+    if (layer instanceof ConvNextLayer) {
+      return block(
+        layer,
+        features as tf.Tensor4D,
+        (name, rows) => visit({ name: `${path}.${name}`, rows }),
+      );
+    }
+    if (convolutions && layer.getClassName() === "Conv2D") {
+      const { kernelSize } = layer.getConfig() as {
+        kernelSize: [number, number];
+      };
+      const rows = unfold(features as tf.Tensor4D, kernelSize);
+      visit({ name: `${path}.weight`, rows });
+    }
+    return layer.apply(features) as tf.Tensor;
   });
 }
 

@@ -24,9 +24,12 @@ export { combineLogits, type EnsembleRule } from "./ensemble_rule.ts";
 export { checkShapes, expectedShapes } from "./expected_shapes.ts";
 export { AutoImageProcessor, type PixelValues } from "./image_processor.ts";
 export {
+  applyLayer,
   type LinearInput,
   linearInputs,
   type LinearInputsOptions,
+  type NamedLayer,
+  namedLayers,
 } from "./layer_inputs.ts";
 export { loadLayersModel, saveLayersModel } from "./layers_model_folder.ts";
 export { ConvNextLayerNorm } from "./layer_norm.ts";

@@ -27,6 +27,7 @@ export {
   dataloaderKwargs,
 } from "./dataloader_kwargs.ts";
 export { CollapseWatch } from "./collapse_watch.ts";
+export { GramMatrices } from "./gram_matrices.ts";
 export { RegressionMean } from "./regression_mean.ts";
 export { type WeightGradients, weightGradients } from "./weight_gradients.ts";
 export {

@@ -5,6 +5,7 @@ import {
   type DataloaderKwargs,
   dataloaderKwargs,
   excludes,
+  GramMatrices,
   type MergeMethod,
   needData,
   type PoolData,
@@ -96,7 +97,7 @@ async function gramMatrices(
   const { batch_size, shuffle, seed } = parameters.dataloader_kwargs;
   const { exclude_param_names_regex, include_convolutions } = parameters;
   const model = await data.loadModel(task);
-  const grams = new Map<string, { sum: tf.Tensor2D; rows: number }>();
+  const grams = new GramMatrices();
   let seen = 0;
   try {
     const batches = data.batches(task, {
@@ -107,28 +108,15 @@ async function gramMatrices(
     });
     for await (const pixelValues of batches) {
       linearInputs(model, pixelValues, ({ name, rows }) => {
-        if (excludes(exclude_param_names_regex, name)) return;
-        const before = grams.get(name);
-        const gram = tf.matMul(tf.transpose(rows), rows);
-        const sum = tf.keep(before ? tf.add(before.sum, gram) : gram);
-        before?.sum.dispose();
-        grams.set(name, {
-          sum: sum as tf.Tensor2D,
-          rows: (before?.rows ?? 0) + rows.shape[0],
-        });
+        if (!excludes(exclude_param_names_regex, name)) grams.add(name, rows);
       }, { convolutions: include_convolutions }).dispose();
       seen += pixelValues.shape[0];
       pixelValues.dispose();
       if (seen >= parameters.num_regmean_examples) break;
     }
+    return grams.take();
   } finally {
+    grams.dispose();
     model.dispose();
   }
-  return new Map(
-    Array.from(grams, ([name, { sum, rows }]) => {
-      const mean = tf.div(sum, rows) as tf.Tensor2D;
-      sum.dispose();
-      return [name, mean];
-    }),
-  );
 }
