@@ -13,6 +13,8 @@ export interface MergeMicroOptions {
   models?: readonly string[];
   /** Elements of a chunk, for `element` methods. */
   chunkSize?: number;
+  /** Whether `pretrained` is the pool's `_pretrained_`. @default {true} */
+  hasPretrained?: boolean;
 }
 
 /** Opens the micro pool: `pretrained` and the experts named. */
@@ -35,13 +37,13 @@ export async function openMicroPool(
 export async function mergeMicro(
   method: string,
   parameters: Readonly<Record<string, unknown>> = {},
-  { models, chunkSize }: MergeMicroOptions = {},
+  { models, chunkSize, hasPretrained = true }: MergeMicroOptions = {},
 ): Promise<StateDict> {
   await testBackend();
   const pool = await openMicroPool(models);
   try {
     return await mergeInMemory(
-      pool,
+      hasPretrained ? pool : { models: pool.models },
       await loadMethod(method, parameters),
       chunkSize === undefined ? {} : { chunkSize },
     );
@@ -59,6 +61,7 @@ export async function microDifference(
   method: string,
   parameters: Readonly<Record<string, unknown>> = {},
   models?: readonly string[],
+  { hasPretrained = true }: Pick<MergeMicroOptions, "hasPretrained"> = {},
 ): Promise<number> {
   const expected = await openCheckpoint(
     dataPath(`tests/data/golden/merge/${golden}.safetensors`),
@@ -69,6 +72,7 @@ export async function microDifference(
     const merged = await mergeMicro(method, parameters, {
       ...(models && { models }),
       chunkSize,
+      hasPretrained,
     });
     const { difference } = await mergeDifference(merged, expected, pretrained);
     if (!(difference <= worst)) worst = difference;

@@ -27,7 +27,7 @@ export interface ChunkContext {
   readonly facts: unknown;
   /** The experts' names. */
   readonly modelNames: readonly string[];
-  /** The experts, then `_pretrained_` if the method needs it. */
+  /** The experts, then `_pretrained_` if the method looks at it. */
   readonly sources: readonly StateDict[];
   /** Goes on when a source holds NaN or infinity. */
   readonly allowNonfinite: boolean;

@@ -16,7 +16,7 @@ export function ensembleMethod<P>(
 ): MergeMethod<P> {
   return {
     granularity: "element",
-    needsPretrained: false,
+    pretrained: "unused",
     parameters,
     ensemble: rule,
     check() {

@@ -74,7 +74,9 @@ export async function mergePool(
       modelNames: [...pool.models.keys()],
       sources: [
         ...pool.models.values(),
-        ...(pool.pretrained && method.needsPretrained ? [pool.pretrained] : []),
+        ...(pool.pretrained && method.pretrained !== "unused"
+          ? [pool.pretrained]
+          : []),
       ],
       allowNonfinite,
     },
@@ -125,7 +127,9 @@ function checkPool(
   pool: MergePool,
   { name, method, parameters }: BoundMethod,
 ): void {
-  if (method.needsPretrained && !pool.pretrained) throw missingPretrained(name);
+  if (method.pretrained === "needed" && !pool.pretrained) {
+    throw missingPretrained(name);
+  }
   const count = pool.models.size;
   const { minimumModels = 1, maximumModels = Infinity } = method;
   if (count < minimumModels || count > maximumModels) {

@@ -16,7 +16,7 @@ export interface MergeInput {
   readonly begin: number;
   /** Names of the models, in the order of `models`. */
   readonly modelNames: readonly string[];
-  /** Whether the pool has a `_pretrained_` model. */
+  /** Whether `pretrained` may be read: the pool has it and the method looks at it. */
   readonly hasPretrained: boolean;
   /**
    * The common ancestor's values: [elements] for `element` methods, `shape`
@@ -51,8 +51,11 @@ export interface PrepareContext {
 export interface MergeMethod<P = unknown, F = unknown> {
   /** How much it must see at once: any chunk, or a whole tensor. */
   readonly granularity: "element" | "tensor";
-  /** Whether it needs a `_pretrained_` model in the pool. */
-  readonly needsPretrained: boolean;
+  /**
+   * What it does with a `_pretrained_` model: cannot do without, takes it where
+   * the pool has one, or never looks at it.
+   */
+  readonly pretrained: "needed" | "optional" | "unused";
   /** Fewest experts that it merges. @default {1} */
   readonly minimumModels?: number;
   /** Most experts that it merges. @default {Infinity} */

@@ -19,8 +19,11 @@ export type {
 export { type MixParameters, mixTaskVectors } from "./mix_task_vectors.ts";
 export {
   type NumberBounds,
+  type NumberContext,
   type NumberParameter,
   numberParameter,
+  resolveNumber,
+  tensorDepths,
 } from "./number_parameter.ts";
 export {
   type DataloaderKwargs,

@@ -22,7 +22,7 @@ interface Parameters {
  */
 const modelRecombination: MergeMethod<Parameters> = {
   granularity: "element",
-  needsPretrained: false,
+  pretrained: "unused",
   parameters: z.strictObject({
     return_modelpool: z.literal(
       [false, null],

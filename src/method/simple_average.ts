@@ -10,7 +10,7 @@ import type { MergeMethod } from "../merge/mod.ts";
 const simpleAverage: MergeMethod<Record<string, never>> = {
   granularity: "element",
   propagatesNonfinite: true,
-  needsPretrained: false,
+  pretrained: "unused",
   parameters: z.strictObject({}),
   merge({ models }) {
     return tf.div(tf.addN([...models]), models.length);

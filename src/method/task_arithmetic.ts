@@ -19,7 +19,7 @@ interface Parameters {
 const taskArithmetic: MergeMethod<Parameters> = {
   granularity: "element",
   propagatesNonfinite: true,
-  needsPretrained: true,
+  pretrained: "needed",
   parameters: z.strictObject({
     scaling_factor: numberParameter().default(0.3),
   }),

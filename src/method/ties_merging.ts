@@ -38,7 +38,7 @@ interface Parameters {
  */
 const tiesMerging: MergeMethod<Parameters, TiesFacts> = {
   granularity: "element",
-  needsPretrained: true,
+  pretrained: "needed",
   parameters: z.strictObject({
     scaling_factor: numberParameter().default(0.3),
     threshold: numberParameter({ minimum: 0, maximum: 100 }).default(20),

@@ -1,6 +1,8 @@
 """Merge the micro pool with more of FusionBench's and mergekit's methods.
 
-    python merge_more.py POOL OUT MERGEKIT_SOURCE
+    python merge_more.py POOL OUT MERGEKIT_SOURCE [NAME ...]
+
+Only the cases named are written, by default all.
 
 As merge_with_fusion_bench.py (shared/oracle), for methods that need help to
 run on a ConvNeXt:
@@ -42,6 +44,7 @@ from safetensors.torch import save_file
 from transformers import ConvNextForImageClassification
 
 POOL, OUT, MERGEKIT = (Path(a) for a in sys.argv[1:4])
+NAMES = sys.argv[4:]
 TASKS = ["alpha", "beta", "gamma"]
 
 
@@ -74,6 +77,8 @@ def pool(tasks=TASKS):
 
 
 def save(name, state):
+    if NAMES and name not in NAMES:
+        return
     state = {f"convnext.{k.replace('.value', '')}": v.detach().float().contiguous()
              for k, v in state.items()}
     OUT.mkdir(parents=True, exist_ok=True)
@@ -137,6 +142,61 @@ def arcee(expert, start):
     return start + (expert - start) * mask
 
 
+def continual_ties(threshold, scaling_factor, merge_func):
+    """FusionBench's loop of opcm/ties_merging; its class insists on CLIP."""
+    from fusion_bench.method.ties_merging.ties_merging_utils import (
+        state_dict_to_vector, ties_merging, vector_to_state_dict)
+    start, *experts = (backbone(n).state_dict() for n in ["pretrained", *TASKS])
+    merged = {k: v.clone() for k, v in start.items()}
+    for i, expert in enumerate(experts):
+        vector = {k: expert[k] - v for k, v in start.items()}
+        if i > 0:
+            so_far = {k: merged[k] - v for k, v in start.items()}
+            both = torch.vstack([state_dict_to_vector(t) for t in (so_far, vector)])
+            vector = vector_to_state_dict(
+                ties_merging(both, reset_thresh=threshold, merge_func=merge_func),
+                {k: v.clone() for k, v in start.items()})
+        merged = {k: v + scaling_factor * vector[k] for k, v in merged.items()}
+    return merged
+
+
+def knots(threshold, scaling_factor, merge_func):
+    """FusionBench's alignment, which no method of its calls, then its TIES."""
+    from fusion_bench.method.knots.knots_utils import subspace_alignment
+    from fusion_bench.method.ties_merging.ties_merging_utils import ties_merging
+    start, *experts = (backbone(n).state_dict() for n in ["pretrained", *TASKS])
+    aligned = [k for k, v in start.items() if v.dim() == 2]
+    others = [k for k in start if k not in aligned]
+    bases, rows = {}, {}
+    for k in start:
+        vectors = [e[k] - start[k] for e in experts]
+        if k in aligned:
+            bases[k], s, parts = subspace_alignment(vectors)
+            vectors = [s[:, None] * part for part in parts]
+        rows[k] = vectors
+    merged = {}
+    for names in (aligned, others):
+        vectors = torch.stack([torch.cat([rows[k][i].reshape(-1) for k in names])
+                               for i in range(len(experts))])
+        both = ties_merging(vectors, reset_thresh=threshold, merge_func=merge_func)
+        for k, part in zip(names, both.split([rows[k][0].numel() for k in names])):
+            part = part.view(rows[k][0].shape)
+            part = bases[k] @ part if k in bases else part
+            merged[k] = start[k] + scaling_factor * part
+    return merged
+
+
+def projection(k, rank):
+    """FusionBench's singular_projection_merging; it passes svd's driver wrongly."""
+    from types import SimpleNamespace
+
+    import fusion_bench.method.smile_upscaling.singular_projection_merging as module
+    merging = object.__new__(module.SingularProjectionMergingAlgorithm)
+    merging.config = SimpleNamespace(k=k, rank=rank, full_matrices=False)
+    with torch.no_grad():
+        return merging.merge(backbone("pretrained"), backbone("alpha")).state_dict()
+
+
 def mergekit():
     start, *experts = (backbone(n).state_dict() for n in ["pretrained", *TASKS])
     nuslerp = function("nuslerp.py", "nuslerp")
@@ -146,6 +206,19 @@ def mergekit():
     # 1/3 is the second of two weights 2 and 1.
     save("nuslerp", each(lambda a, b, _: nuslerp(1 / 3, a, b, flatten=True)))
     save("multislerp", each(lambda *t: multislerp(list(t), [1.0, 2.0, 3.0])))
+    nuslerp_base = lambda a, b, start: start + nuslerp(
+        1 / 3, a - start, b - start, flatten=True)
+    save("nuslerp_base", {
+        k: nuslerp_base(experts[0][k], experts[1][k], v) for k, v in start.items()})
+    save("multislerp_base", {
+        k: multislerp([e[k].clone() for e in experts], [1.0, 2.0, 3.0], v)
+        for k, v in start.items()})
+    prepare = function("ram.py", "_prepare_ram_vectors", {"Tuple": typing.Tuple})
+    for name, parameters in (("ram", {"epsilon": 1e-2}),
+                             ("ramplus_tl", {"epsilon": 2e-2, "r": 0.4, "alpha": 0.5})):
+        merge = function("ram.py", f"{name}_merge", {"_prepare_ram_vectors": prepare})
+        save(name, {k: merge([e[k] for e in experts], v, **parameters)
+                    for k, v in start.items()})
     save("karcher", each(lambda *t: karcher(list(t), [1 / 3] * 3)))
     save("arcee_fusion", {
         k: arcee(experts[0][k].double(), start[k].double()) for k in start})
@@ -153,6 +226,13 @@ def mergekit():
 
 if __name__ == "__main__":
     for name, make in METHODS.items():
+        if NAMES and name not in NAMES:
+            continue
         torch.manual_seed(0)
         save(name, make().run(pool()).state_dict())
+    save("opcm_ties_merging", continual_ties(20, 0.5, "sum"))
+    save("opcm_ties_merging_mean", continual_ties(30, 0.5, "mean"))
+    save("knots_ties_merging", knots(20, 0.6, "mean"))
+    save("singular_projection_merging", projection(4, "low"))
+    save("singular_projection_merging_high", projection(-1, "high"))
     mergekit()

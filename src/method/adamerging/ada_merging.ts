@@ -79,7 +79,7 @@ export function adaMerging(
 ): MergeMethod<AdaMergingParameters, MergingWeights> {
   return {
     granularity: "element",
-    needsPretrained: true,
+    pretrained: "needed",
     parameters: schema,
     check({ weights }, modelNames) {
       if (!Array.isArray(weights) || weights.length === modelNames.length) {

@@ -26,7 +26,7 @@ type Scales = ReadonlyMap<string, number>;
  */
 const bitdelta: MergeMethod<Parameters, Scales> = {
   granularity: "element",
-  needsPretrained: true,
+  pretrained: "needed",
   maximumModels: 1,
   parameters: z.strictObject({}),
   async prepare(pool, _parameters, context) {

@@ -15,7 +15,7 @@ import {
  */
 const dareSimpleAverage: MergeMethod<DareParameters> = {
   granularity: "element",
-  needsPretrained: true,
+  pretrained: "needed",
   propagatesNonfinite: true,
   parameters: z.strictObject(dareParameters),
   merge(input, parameters) {

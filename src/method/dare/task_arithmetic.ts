@@ -65,7 +65,7 @@ interface Parameters extends DareParameters {
  */
 const dareTaskArithmetic: MergeMethod<Parameters> = {
   granularity: "element",
-  needsPretrained: true,
+  pretrained: "needed",
   propagatesNonfinite: true,
   parameters: z.strictObject({
     scaling_factor: numberParameter().default(0.3),

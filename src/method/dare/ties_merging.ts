@@ -35,7 +35,7 @@ interface Parameters extends DareParameters {
  */
 const dareTiesMerging: MergeMethod<Parameters, TiesFacts> = {
   granularity: "element",
-  needsPretrained: true,
+  pretrained: "needed",
   parameters: z.strictObject({
     ...dareParameters,
     scaling_factor: numberParameter().default(0.5),

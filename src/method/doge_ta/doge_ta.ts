@@ -44,7 +44,7 @@ interface Facts {
  */
 const dogeTa: MergeMethod<Parameters, Facts> = {
   granularity: "tensor",
-  needsPretrained: true,
+  pretrained: "needed",
   parameters: z.strictObject({
     subspace: z.number().min(1).default(6),
     K: z.number().min(0).max(100).default(30),

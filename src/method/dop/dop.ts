@@ -52,7 +52,7 @@ interface Parameters {
  */
 const dop: MergeMethod<Parameters> = {
   granularity: "tensor",
-  needsPretrained: true,
+  pretrained: "needed",
   parameters: z.strictObject({
     shuffle_order: z.boolean().default(true),
     seed: z.int().nullable().default(null),

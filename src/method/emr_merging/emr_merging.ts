@@ -27,7 +27,7 @@ import { taskVectorPass } from "../../merge/mod.ts";
  */
 const emrMerging: MergeMethod<Record<string, never>> = {
   granularity: "element",
-  needsPretrained: true,
+  pretrained: "needed",
   parameters: z.strictObject({}),
   merge({ pretrained, models }) {
     const deltas = models.map((model) => tf.sub(model, pretrained));

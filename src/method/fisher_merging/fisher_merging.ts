@@ -41,7 +41,7 @@ type Facts = ReadonlyMap<string, Float32Array>;
  */
 const fisherMerging: MergeMethod<Parameters, Facts> = {
   granularity: "element",
-  needsPretrained: true,
+  pretrained: "needed",
   parameters: z.strictObject({
     exclude_param_names_regex: z.array(z.string()).default([]),
     normalize_fisher_weight: z.boolean().default(true),

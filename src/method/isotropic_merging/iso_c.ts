@@ -27,7 +27,7 @@ interface Parameters {
  */
 const isoC: MergeMethod<Parameters> = {
   granularity: "tensor",
-  needsPretrained: true,
+  pretrained: "needed",
   parameters: z.strictObject({
     scaling_factor: numberParameter().default(1),
     exclude_keys: z.array(z.string()).nullable().default(null),

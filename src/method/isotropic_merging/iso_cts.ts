@@ -30,7 +30,7 @@ interface Parameters {
  */
 const isoCts: MergeMethod<Parameters> = {
   granularity: "tensor",
-  needsPretrained: true,
+  pretrained: "needed",
   parameters: z.strictObject({
     scaling_factor: numberParameter().default(1),
     common_space_fraction: numberParameter({ minimum: 0, maximum: 1 })

@@ -20,7 +20,7 @@ interface Parameters {
  */
 const expo: MergeMethod<Parameters> = {
   granularity: "element",
-  needsPretrained: true,
+  pretrained: "needed",
   propagatesNonfinite: true,
   parameters: z.strictObject({
     extrapolation_factor: numberParameter().default(0.1),

@@ -22,7 +22,7 @@ interface Parameters {
  */
 const linearInterpolation: MergeMethod<Parameters> = {
   granularity: "element",
-  needsPretrained: false,
+  pretrained: "unused",
   propagatesNonfinite: true,
   minimumModels: 2,
   maximumModels: 2,

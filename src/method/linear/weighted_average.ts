@@ -18,7 +18,7 @@ interface Parameters {
 const weightedAverage: MergeMethod<Parameters> = {
   granularity: "element",
   propagatesNonfinite: true,
-  needsPretrained: false,
+  pretrained: "unused",
   parameters: z.strictObject({
     normalize: z.boolean().default(true),
     weights: z.array(z.number()),

@@ -22,7 +22,7 @@ interface Parameters {
  */
 const magmax: MergeMethod<Parameters> = {
   granularity: "element",
-  needsPretrained: true,
+  pretrained: "needed",
   parameters: z.strictObject({
     scaling_factor: numberParameter().default(0.5),
     inplace: z.boolean().default(true),

@@ -19,7 +19,7 @@ const EPSILON = 1e-8;
  */
 const arceeFusion: MergeMethod<Record<string, never>> = {
   granularity: "tensor",
-  needsPretrained: true,
+  pretrained: "needed",
   minimumModels: 1,
   maximumModels: 1,
   parameters: z.strictObject({}),

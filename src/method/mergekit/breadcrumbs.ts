@@ -83,7 +83,7 @@ function keptMask(
  */
 const breadcrumbs: MergeMethod<BreadcrumbsParameters> = {
   granularity: "tensor",
-  needsPretrained: true,
+  pretrained: "needed",
   parameters: breadcrumbsParameters,
   merge: (input, parameters) => mergeBreadcrumbs(input, parameters, false),
 };

@@ -14,7 +14,7 @@ import {
  */
 const breadcrumbsTies: MergeMethod<BreadcrumbsParameters> = {
   granularity: "tensor",
-  needsPretrained: true,
+  pretrained: "needed",
   parameters: breadcrumbsParameters,
   merge: (input, parameters) => mergeBreadcrumbs(input, parameters, true),
 };

@@ -106,7 +106,7 @@ function keptMask(
  */
 const della: MergeMethod<DellaParameters> = {
   granularity: "tensor",
-  needsPretrained: true,
+  pretrained: "needed",
   parameters: dellaParameters(true),
   merge: (input, parameters) => mergeDella(input, parameters, true),
 };

@@ -9,7 +9,7 @@ import { type DellaParameters, dellaParameters, mergeDella } from "./della.ts";
  */
 const dellaLinear: MergeMethod<DellaParameters> = {
   granularity: "tensor",
-  needsPretrained: true,
+  pretrained: "needed",
   parameters: dellaParameters(false),
   merge: (input, parameters) => mergeDella(input, parameters, false),
 };

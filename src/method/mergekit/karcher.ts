@@ -23,7 +23,7 @@ interface Parameters {
  */
 const karcher: MergeMethod<Parameters> = {
   granularity: "tensor",
-  needsPretrained: false,
+  pretrained: "unused",
   parameters: z.strictObject({
     max_iter: z.int().min(0).default(10),
     tol: z.number().default(1e-5),

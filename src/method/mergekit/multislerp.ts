@@ -21,14 +21,14 @@ interface Parameters {
 /**
  * Multi-SLERP: each tensor's directions are averaged on the sphere, in the
  * tangent space at their normalised weighted mean, and scaled to the weighted
- * mean of their norms. Where `_pretrained_` is handed over, task vectors are
+ * mean of their norms. Where the pool has `_pretrained_`, mergekit's `base_model`, task vectors are
  * merged instead of weights.
  *
  * https://goddard.blog/posts/multislerp-wow-what-a-cool-idea
  */
 const multislerp: MergeMethod<Parameters> = {
   granularity: "tensor",
-  needsPretrained: false,
+  pretrained: "optional",
   parameters: z.strictObject({
     weight: numberParameter().default(1),
     normalize_weights: z.boolean().default(true),

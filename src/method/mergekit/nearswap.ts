@@ -21,7 +21,7 @@ interface Parameters {
  */
 const nearswap: MergeMethod<Parameters> = {
   granularity: "element",
-  needsPretrained: true,
+  pretrained: "needed",
   maximumModels: 1,
   parameters: z.strictObject({
     t: numberParameter({ minimum: 0 }).default(0.0001),

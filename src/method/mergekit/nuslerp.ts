@@ -21,14 +21,14 @@ const PARALLEL = 1e-8;
 /**
  * NuSLERP: spherical linear interpolation of two models with shares by model,
  * of whole tensors, or vector by vector along their last (or, `row_wise`,
- * first) dimension. Where `_pretrained_` is handed over, task vectors are
+ * first) dimension. Where the pool has `_pretrained_`, mergekit's `base_model`, task vectors are
  * interpolated instead of weights.
  *
  * https://github.com/arcee-ai/mergekit/blob/main/docs/merge_methods.md
  */
 const nuslerp: MergeMethod<Parameters> = {
   granularity: "tensor",
-  needsPretrained: false,
+  pretrained: "optional",
   minimumModels: 2,
   maximumModels: 2,
   parameters: z.strictObject({

@@ -19,7 +19,7 @@ interface Parameters {
  */
 const passthrough: MergeMethod<Parameters> = {
   granularity: "element",
-  needsPretrained: false,
+  pretrained: "unused",
   maximumModels: 1,
   parameters: z.strictObject({
     scale: numberParameter().nullable().default(null),

@@ -26,7 +26,7 @@ interface Parameters {
  */
 const sce: MergeMethod<Parameters> = {
   granularity: "tensor",
-  needsPretrained: true,
+  pretrained: "needed",
   parameters: z.strictObject({
     select_topk: numberParameter({ minimum: 0, maximum: 1 }).default(1),
   }),

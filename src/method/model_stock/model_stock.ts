@@ -26,7 +26,7 @@ const EPSILON = 1e-8;
  */
 const modelStock: MergeMethod<Parameters> = {
   granularity: "tensor",
-  needsPretrained: true,
+  pretrained: "needed",
   minimumModels: 2,
   parameters: z.strictObject({
     ignore_keys: z.array(z.string()).nullable().default(null),

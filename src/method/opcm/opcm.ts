@@ -46,7 +46,7 @@ interface Facts {
  */
 const opcm: MergeMethod<Parameters, Facts> = {
   granularity: "tensor",
-  needsPretrained: true,
+  pretrained: "needed",
   parameters: z.strictObject({
     alpha: numberParameter({ minimum: 0, maximum: 1 }).default(0.5),
     shuffle_order: z.boolean().default(true),

@@ -23,7 +23,7 @@ interface Parameters {
  */
 const continualTaskArithmetic: MergeMethod<Parameters> = {
   granularity: "element",
-  needsPretrained: true,
+  pretrained: "needed",
   parameters: z.strictObject({
     scaling_factor: numberParameter().default(0.3),
     shuffle_order: z.boolean().default(true),

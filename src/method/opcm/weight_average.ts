@@ -17,7 +17,7 @@ interface Parameters {
  */
 const continualWeightAverage: MergeMethod<Parameters> = {
   granularity: "element",
-  needsPretrained: false,
+  pretrained: "unused",
   parameters: z.strictObject({
     shuffle_order: z.boolean().default(true),
     seed: z.int().nullable().default(null),

@@ -51,7 +51,7 @@ const regularExpression = z.string().refine((text) => {
  */
 const magnitudeDiffPruning: MergeMethod<Parameters> = {
   granularity: "tensor",
-  needsPretrained: true,
+  pretrained: "needed",
   maximumModels: 1,
   parameters: z.strictObject({
     prune_ratio: numberParameter({ minimum: 0, maximum: 1 }).default(0.5),

@@ -44,7 +44,7 @@ interface Parameters {
  */
 const superposed: MergeMethod<Parameters> = {
   granularity: "tensor",
-  needsPretrained: true,
+  pretrained: "needed",
   parameters: z.strictObject({
     task: z.string(),
     mode: z.enum([

@@ -47,7 +47,7 @@ type Facts = ReadonlyMap<string, Float32Array>;
  */
 const regmean: MergeMethod<Parameters, Facts> = {
   granularity: "element",
-  needsPretrained: true,
+  pretrained: "needed",
   parameters: z.strictObject({
     num_regmean_examples: z.int().min(1).default(256),
     exclude_param_names_regex: z.array(z.string()).default([]),

@@ -59,7 +59,7 @@ interface Features {
  */
 const regmeanPlusPlus: MergeMethod<Parameters, Facts> = {
   granularity: "element",
-  needsPretrained: true,
+  pretrained: "needed",
   parameters: z.strictObject({
     num_regmean_examples: z.int().min(1).default(256),
     exclude_param_names_regex: z.array(z.string()).default([]),

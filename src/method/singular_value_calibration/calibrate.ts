@@ -49,7 +49,7 @@ export function calibrated(
     .pipe(inner.parameters as z.ZodType<Values, Values>);
   return {
     granularity: "tensor",
-    needsPretrained: true,
+    pretrained: "needed",
     ...(inner.minimumModels && { minimumModels: inner.minimumModels }),
     parameters: z.strictObject({
       alpha: numberParameter().default(alpha),

@@ -21,7 +21,7 @@ const calibration = calibrated(base as never, 0.1);
 /** Singular value calibration around `task_arithmetic`. */
 const method: MergeMethod<Parameters> = {
   granularity: "tensor",
-  needsPretrained: true,
+  pretrained: "needed",
   parameters: z.strictObject({
     scaling_factor: numberParameter().default(0.3),
     alpha: numberParameter().default(0.1),

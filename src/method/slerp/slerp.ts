@@ -31,7 +31,7 @@ interface Parameters {
  */
 const slerp: MergeMethod<Parameters> = {
   granularity: "tensor",
-  needsPretrained: false,
+  pretrained: "unused",
   minimumModels: 2,
   maximumModels: 2,
   parameters: z.strictObject({

@@ -32,7 +32,7 @@ interface Parameters {
  */
 const consensus: MergeMethod<Parameters> = {
   granularity: "element",
-  needsPretrained: true,
+  pretrained: "needed",
   parameters: z.strictObject({
     tall_mask_lambda: numberParameter({ minimum: 0 }).default(0.6),
     prun_thre_k: z.number().int().min(0).default(2),

@@ -34,7 +34,7 @@ interface Parameters {
  */
 const tallMaskTaskArithmetic: MergeMethod<Parameters> = {
   granularity: "element",
-  needsPretrained: true,
+  pretrained: "needed",
   parameters: z.strictObject({
     tall_mask_lambda: numberParameter({ minimum: 0 }).default(0.6),
     debug: z.number().default(0),

@@ -26,7 +26,7 @@ interface Parameters {
  */
 const compression: MergeMethod<Parameters> = {
   granularity: "tensor",
-  needsPretrained: true,
+  pretrained: "needed",
   parameters: z.strictObject({
     task: z.string(),
     sv_reduction: z.number().min(0).max(1).nullable().default(null),

@@ -35,7 +35,7 @@ interface Parameters {
  */
 const taskSingularVectorMerging: MergeMethod<Parameters> = {
   granularity: "tensor",
-  needsPretrained: true,
+  pretrained: "needed",
   parameters: z.strictObject({
     alpha: numberParameter().nullable().default(1),
     exclude_keys: z.array(z.string()).nullable().default(null),

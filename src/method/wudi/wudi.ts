@@ -27,7 +27,7 @@ interface Parameters {
  */
 const wudi: MergeMethod<Parameters> = {
   granularity: "tensor",
-  needsPretrained: true,
+  pretrained: "needed",
   parameters: z.strictObject({
     iter_num: z.int().min(0).default(400),
     exclude_keys: z.array(z.string()).nullable().default(null),

@@ -2,14 +2,19 @@ import { assert, assertRejects, assertStringIncludes } from "@std/assert";
 import { MethodError } from "../../../src/fusion_error.ts";
 import { mergeTiny, microDifference } from "../../merge_case.ts";
 
-Deno.test("multislerp gives mergekit's numbers", async () => {
-  const difference = await microDifference(
-    "../merge_more/multislerp",
-    "mergekit/multislerp",
-    { weight: { alpha: 1, beta: 2, gamma: 3 } },
-  );
-  assert(difference <= 5e-5, `${difference}`);
-});
+for (const hasPretrained of [false, true]) {
+  const base = hasPretrained ? "with" : "without";
+  Deno.test(`multislerp gives mergekit's numbers ${base} _pretrained_`, async () => {
+    const difference = await microDifference(
+      `../merge_more/multislerp${hasPretrained ? "_base" : ""}`,
+      "mergekit/multislerp",
+      { weight: { alpha: 1, beta: 2, gamma: 3 } },
+      undefined,
+      { hasPretrained },
+    );
+    assert(difference <= 5e-5, `${difference}`);
+  });
+}
 
 Deno.test("multislerp refuses directions that cancel out", async () => {
   const third = Math.sqrt(3) / 2;

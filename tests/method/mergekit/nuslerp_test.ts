@@ -1,15 +1,19 @@
 import { assert } from "@std/assert";
 import { mergeTiny, microDifference } from "../../merge_case.ts";
 
-Deno.test("nuslerp gives mergekit's numbers", async () => {
-  const difference = await microDifference(
-    "../merge_more/nuslerp",
-    "mergekit/nuslerp",
-    { weight: { alpha: 2, beta: 1 } },
-    ["alpha", "beta"],
-  );
-  assert(difference <= 5e-5, `${difference}`);
-});
+for (const hasPretrained of [false, true]) {
+  const base = hasPretrained ? "with" : "without";
+  Deno.test(`nuslerp gives mergekit's numbers ${base} _pretrained_`, async () => {
+    const difference = await microDifference(
+      `../merge_more/nuslerp${hasPretrained ? "_base" : ""}`,
+      "mergekit/nuslerp",
+      { weight: { alpha: 2, beta: 1 } },
+      ["alpha", "beta"],
+      { hasPretrained },
+    );
+    assert(difference <= 5e-5, `${difference}`);
+  });
+}
 
 Deno.test("nuslerp goes along each row, and along columns when row-wise", async () => {
   const models = { a: { w: [1, 0, 0, 1] }, b: { w: [0, 1, 0, 1] } };
