@@ -3,13 +3,22 @@ import { ConfigError } from "../fusion_error.ts";
 
 /**
  * Checks that a file can have its place, before much is computed for it.
- * @throws {ConfigError} If the path is a folder's, or leads through a file.
+ * @throws {ConfigError} If the path is a folder's, leads through a file, or to
+ * where nothing may be written.
  */
 export function checkFilePlace(path: string): void {
-  if (isFolder(path)) throw notWritten(path, "it is a folder");
   let folder = dirname(resolve(path));
-  while (isFolder(folder) === undefined) folder = dirname(folder);
-  if (!isFolder(folder)) throw notWritten(path, `${folder} is no folder`);
+  try {
+    if (isFolder(path)) throw notWritten(path, "it is a folder");
+    while (isFolder(folder) === undefined) folder = dirname(folder);
+    if (!isFolder(folder)) throw notWritten(path, `${folder} is no folder`);
+    const probe = join(folder, `.${crypto.randomUUID()}.partial`);
+    Deno.writeTextFileSync(probe, "");
+    Deno.removeSync(probe);
+  } catch (error) {
+    if (error instanceof ConfigError) throw error;
+    throw notWritten(path, (error as Error).message.split(": ")[0]!);
+  }
 }
 
 /**

@@ -206,21 +206,39 @@ function checkNothingMissing(
   }
 }
 
-/** A whole group that is missing is told with what to write, not with a type. */
+/** What to write for a key that is missing, where that is no group. */
+const REQUIRED: Readonly<Record<string, string>> = {
+  model: "model=DIR, a model's folder or repository id",
+  input: "input=DIR, a model's folder or repository id",
+  output: "output=DIR, the folder to write",
+};
+
+/** Which preset shows best what a group's names look like. */
+const EXAMPLES: readonly string[] = ["demo", "simple_average"];
+
+/** What is missing is told with what to write, not with a type. */
 async function checkRequired(
   values: ConfigObject,
   schema: Schema<unknown>,
 ): Promise<void> {
-  const { shape } = schema as { shape?: Record<string, Schema<unknown>> };
+  const { shape = {} } = schema as { shape?: Record<string, Schema<unknown>> };
+  // A mistyped key explains why the right one is missing: validation tells it.
+  if (Object.keys(values).some((key) => !(key in shape))) return;
+  const isMissing = (key: string): boolean =>
+    key in shape && !values[key] && !shape[key]!.safeParse(undefined).success;
+  for (const [key, expected] of Object.entries(REQUIRED)) {
+    if (!isMissing(key)) continue;
+    throw new ConfigError(
+      `command line: ${key}: missing, expected ${expected}`,
+    );
+  }
   const presets = await presetIndex();
   for (const group of CHOSEN_GROUPS) {
-    const expected = shape?.[group];
-    if (!expected || values[group] || expected.safeParse(undefined).success) {
-      continue;
-    }
+    if (!isMissing(group)) continue;
     throw new ConfigError(
       `command line: ${group}: missing, expected ${group}=NAME, such as ${group}=${
-        presets[group].find((name) => name === "demo") ?? presets[group][0]
+        presets[group].find((name) => EXAMPLES.includes(name)) ??
+          presets[group][0]
       }`,
     );
   }

@@ -3,6 +3,7 @@ import {
   memoryStateDict,
   type StateDict,
 } from "../checkpoint/mod.ts";
+import { checkNumbers } from "./check_numbers.ts";
 import { type MergeOptions, mergePool } from "./merge.ts";
 import type { BoundMethod } from "./method.ts";
 import { type MergePool, targetTensors } from "./pool.ts";
@@ -19,6 +20,7 @@ export async function mergeInMemory(
   options: MergeOptions = {},
 ): Promise<StateDict> {
   const shapes = targetTensors(pool, options.targets ?? ["convnext"]);
+  checkNumbers(method, [...pool.models.keys()], [...shapes.keys()]);
   const tensors = new Map(
     Array.from(shapes, ([name, shape]) => [name, {
       shape,

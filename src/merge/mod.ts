@@ -29,6 +29,7 @@ export {
   type DataloaderKwargs,
   dataloaderKwargs,
 } from "./dataloader_kwargs.ts";
+export { checkNumbers, numbersOf, type NumberValue } from "./check_numbers.ts";
 export { CollapseWatch } from "./collapse_watch.ts";
 export { GramMatrices } from "./gram_matrices.ts";
 export { RegressionMean } from "./regression_mean.ts";

@@ -17,12 +17,29 @@ export type NumberParameter =
   | { readonly [key: string]: NumberParameter }
   | readonly { readonly filter?: string; readonly value: NumberParameter }[];
 
-/** Bounds of a {@linkcode numberParameter}. */
+/** What a {@linkcode numberParameter} may be. */
 export interface NumberBounds {
   /** Smallest value allowed. */
   minimum?: number;
   /** Largest value allowed. */
   maximum?: number;
+  /** Whether it may differ by model. @default {true} */
+  perModel?: boolean;
+  /** Whether it may differ by tensor and depth. @default {true} */
+  perTensor?: boolean;
+}
+
+/** The schemas that {@linkcode numberParameter} made, with what they may be. */
+const made = new WeakMap<object, NumberBounds>();
+
+/**
+ * What a number of a method may be; undefined for other schemas.
+ *
+ * @param schema A schema of a method's parameter, defaults and the like around
+ * it taken off.
+ */
+export function numberBounds(schema: z.ZodType): NumberBounds | undefined {
+  return made.get(schema);
 }
 
 /** Schema of a number that may vary by model, tensor and depth. */
@@ -41,6 +58,7 @@ export function numberParameter(
       z.record(z.string(), schema),
     ])
   );
+  made.set(schema, bounds);
   return schema;
 }
 

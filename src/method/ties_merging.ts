@@ -40,8 +40,9 @@ const tiesMerging: MergeMethod<Parameters, TiesFacts> = {
   granularity: "element",
   pretrained: "needed",
   parameters: z.strictObject({
-    scaling_factor: numberParameter().default(0.3),
-    threshold: numberParameter({ minimum: 0, maximum: 100 }).default(20),
+    scaling_factor: numberParameter({ perModel: false }).default(0.3),
+    threshold: numberParameter({ minimum: 0, maximum: 100, perTensor: false })
+      .default(20),
     remove_keys: z.array(z.string()).default([]),
     merge_func: z.enum(["sum", "mean", "max"]).default("sum"),
   }),

@@ -10,6 +10,7 @@ import {
 import {
   baseOf,
   type BoundMethod,
+  checkNumbers,
   closePool,
   describeDataUse,
   mergeInMemory,
@@ -110,6 +111,7 @@ export async function mergeToFolder(
   try {
     const targets = fusionTargetsAmong(baseOf(open).names);
     const shapes = targetTensors(open, targets);
+    checkNumbers(method, pool.modelNames, [...shapes.keys()]);
     heads = await pool.heads();
     // Sources are hashed while they are merged.
     const info = mergeInfo(pool, method);

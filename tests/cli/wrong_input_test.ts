@@ -34,6 +34,22 @@ const CASES: WrongInput[] = [
     words: ["scaling_facto", "did you mean method.scaling_factor?"],
   },
   {
+    what: "a mistyped model among a number's keys",
+    args:
+      `method=task_arithmetic method.scaling_factor={emojj:1,*:0.3} modelpool=${POOL} merged_model_save_path=FOLDER/out`,
+    words: ["scaling_factor: emojj", "did you mean emoji?"],
+  },
+  {
+    what: "predicting without a model",
+    args: `predict ${PHOTO}`,
+    words: ["model: missing, expected model=DIR"],
+  },
+  {
+    what: "a command without its method",
+    args: `modelpool=${POOL}`,
+    words: ["method: missing, expected method=NAME"],
+  },
+  {
     what: "unknown key of a run",
     args: `method=simple_average modelpool=${POOL} merged_model_save_pth=x`,
     words: ["merged_model_save_pth", "did you mean merged_model_save_path?"],

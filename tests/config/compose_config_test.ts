@@ -257,6 +257,6 @@ Deno.test("evaluate: model and task pool", async () => {
   await assertRejects(
     () => composeEvaluateConfig(["taskpool=demo"]),
     ConfigError,
-    "command line: model: missing, expected text",
+    "command line: model: missing, expected model=DIR, a model's folder or repository id",
   );
 });

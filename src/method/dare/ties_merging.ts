@@ -38,8 +38,9 @@ const dareTiesMerging: MergeMethod<Parameters, TiesFacts> = {
   pretrained: "needed",
   parameters: z.strictObject({
     ...dareParameters,
-    scaling_factor: numberParameter().default(0.5),
-    threshold: numberParameter({ minimum: 0, maximum: 100 }).default(20),
+    scaling_factor: numberParameter({ perModel: false }).default(0.5),
+    threshold: numberParameter({ minimum: 0, maximum: 100, perTensor: false })
+      .default(20),
     remove_keys: z.array(z.string()).default([]),
     merge_func: z.enum(["sum", "mean", "max"]).default("sum"),
   }),

@@ -9,6 +9,7 @@ import {
   minimize,
   type NumberParameter,
   numberParameter,
+  resolveNumber,
   svd,
   taskVectorPass,
   transposedTimes,
@@ -16,9 +17,12 @@ import {
 
 interface Parameters {
   /** One of so many singular directions spans the shared subspace. */
-  subspace: number;
-  /** Elements that each task vector keeps: a share up to 1, a percentage above. */
-  K: number;
+  subspace: NumberParameter;
+  /**
+   * Elements that each task vector keeps: a share up to 1, a percentage above.
+   * It may differ by model; it is one for all tensors of a model.
+   */
+  K: NumberParameter;
   /** Norm that each task matrix is scaled to. */
   lamda: NumberParameter;
 }
@@ -46,8 +50,10 @@ const dogeTa: MergeMethod<Parameters, Facts> = {
   granularity: "tensor",
   pretrained: "needed",
   parameters: z.strictObject({
-    subspace: z.number().min(1).default(6),
-    K: z.number().min(0).max(100).default(30),
+    subspace: numberParameter({ minimum: 1, perModel: false }).default(6),
+    K: numberParameter({ minimum: 0, maximum: 100, perTensor: false }).default(
+      30,
+    ),
     lamda: numberParameter().default(0.07),
   }),
   async prepare(pool, { K }, context) {
@@ -58,10 +64,13 @@ const dogeTa: MergeMethod<Parameters, Facts> = {
     for (const [name, shape] of context.targets) {
       if (isLinearWeight(name)) size += elementCount(shape);
     }
-    const kept = Math.floor(size * (K > 1 ? K / 100 : K));
+    const ranks = [...pool.models.keys()].map((model) => {
+      const kept = resolveNumber(K, { tensor: "", depth: 0, model });
+      return size - Math.floor(size * (kept > 1 ? kept / 100 : kept));
+    });
     return {
       thresholds: await kthMagnitudes(
-        [...pool.models].map(() => size - kept),
+        ranks,
         async function* () {
           for await (
             const { deltas } of taskVectorPass(pool, context, { except })
@@ -83,7 +92,7 @@ const dogeTa: MergeMethod<Parameters, Facts> = {
       const norm = frobeniusNorm(vector);
       return norm > 0 ? number(lamda, modelNames[i]) / norm : 0;
     });
-    const delta = optimizeDelta(vectors, scales, subspace);
+    const delta = optimizeDelta(vectors, scales, number(subspace));
     const adjusted = vectors.map((vector, i) => {
       const mask = tf.greaterEqual(tf.abs(vector), thresholds[i]!);
       return tf.mul(

@@ -6,6 +6,8 @@ import {
   type MergeMethod,
   minimize,
   modelOrder,
+  type NumberParameter,
+  numberParameter,
   svd,
 } from "../../merge/mod.ts";
 
@@ -24,10 +26,13 @@ interface Parameters {
   ema: boolean;
   /** How much of the smoothed balance stays at each step. */
   ema_beta: number;
-  /** Weight of what is merged so far: fixed, or with `ema` where it starts. */
-  alpha: number;
+  /**
+   * Weight of what is merged so far: fixed, or with `ema` where it starts. By
+   * model it is the next model's.
+   */
+  alpha: NumberParameter;
   /** Share of the singular values' sum that the projections keep. */
-  svd_epsilon: number;
+  svd_epsilon: NumberParameter;
   /** Projects onto left singular directions, right ones, or both. */
   svd_proj_space: "u" | "v" | "uv";
   /** Matrices that are averaged instead, by Hugging Face name. */
@@ -61,21 +66,26 @@ const dop: MergeMethod<Parameters> = {
     mgda: z.boolean().default(true),
     ema: z.boolean().default(true),
     ema_beta: z.number().min(0).max(1).default(0.999),
-    alpha: z.number().min(0).max(1).default(0.8),
-    svd_epsilon: z.number().min(0).max(1).default(0.99999),
+    alpha: numberParameter({ minimum: 0, maximum: 1 }).default(0.8),
+    svd_epsilon: numberParameter({ minimum: 0, maximum: 1, perModel: false })
+      .default(0.99999),
     svd_proj_space: z.enum(["u", "v", "uv"]).default("uv"),
     exclude_keys: z.array(z.string()).nullable().default(null),
   }),
-  merge({ name, pretrained, models }, parameters) {
+  merge({ name, pretrained, models, modelNames, number }, parameters) {
     const { shuffle_order, seed, exclude_keys } = parameters;
     const order = modelOrder(models.length, { shuffle: shuffle_order, seed });
     const [first, ...rest] = order.map((i) => tf.sub(models[i]!, pretrained));
     const isOptimized = isLinearWeight(name) && !exclude_keys?.includes(name);
     let merged = first!;
-    for (const vector of rest) {
+    for (const [i, vector] of rest.entries()) {
       merged = tf.tidy(() =>
         isOptimized
-          ? mergePair(merged as tf.Tensor2D, vector as tf.Tensor2D, parameters)
+          ? mergePair(merged as tf.Tensor2D, vector as tf.Tensor2D, {
+            ...parameters,
+            alpha: number(parameters.alpha, modelNames[order[i + 1]!]),
+            svd_epsilon: number(parameters.svd_epsilon),
+          })
           : tf.div(tf.add(merged, vector), 2)
       );
     }
@@ -84,10 +94,13 @@ const dop: MergeMethod<Parameters> = {
 };
 export default dop;
 
+/** The parameters at one tensor and pair. */
+type PairParameters = Parameters & { alpha: number; svd_epsilon: number };
+
 function mergePair(
   first: tf.Tensor2D,
   second: tf.Tensor2D,
-  parameters: Parameters,
+  parameters: PairParameters,
 ): tf.Tensor {
   const { lr, num_steps, mgda, ema, ema_beta, alpha } = parameters;
   const pull = [first, second].map((vector) =>
@@ -129,7 +142,7 @@ type Gradient = (distance: tf.Tensor2D) => tf.Tensor2D;
  */
 function projectionGradient(
   vector: tf.Tensor2D,
-  { svd_epsilon, svd_proj_space }: Parameters,
+  { svd_epsilon, svd_proj_space }: PairParameters,
 ): Gradient {
   const [rows, columns] = vector.shape;
   const task = truncate(vector, svd_epsilon);

@@ -29,7 +29,7 @@ const isoC: MergeMethod<Parameters> = {
   granularity: "tensor",
   pretrained: "needed",
   parameters: z.strictObject({
-    scaling_factor: numberParameter().default(1),
+    scaling_factor: numberParameter({ perModel: false }).default(1),
     exclude_keys: z.array(z.string()).nullable().default(null),
   }),
   merge(

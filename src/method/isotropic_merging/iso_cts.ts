@@ -32,8 +32,12 @@ const isoCts: MergeMethod<Parameters> = {
   granularity: "tensor",
   pretrained: "needed",
   parameters: z.strictObject({
-    scaling_factor: numberParameter().default(1),
-    common_space_fraction: numberParameter({ minimum: 0, maximum: 1 })
+    scaling_factor: numberParameter({ perModel: false }).default(1),
+    common_space_fraction: numberParameter({
+      minimum: 0,
+      maximum: 1,
+      perModel: false,
+    })
       .default(0.8),
     exclude_keys: z.array(z.string()).nullable().default(null),
   }),

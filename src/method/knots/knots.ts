@@ -58,8 +58,9 @@ const knots: MergeMethod<Parameters, Facts> = {
   granularity: "tensor",
   pretrained: "needed",
   parameters: z.strictObject({
-    scaling_factor: numberParameter().default(0.6),
-    threshold: numberParameter({ minimum: 0, maximum: 100 }).default(20),
+    scaling_factor: numberParameter({ perModel: false }).default(0.6),
+    threshold: numberParameter({ minimum: 0, maximum: 100, perTensor: false })
+      .default(20),
     merge_func: z.enum(["sum", "mean", "max"]).default("mean"),
     eps: z.number().min(0).default(1e-4),
   }),

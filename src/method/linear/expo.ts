@@ -23,7 +23,7 @@ const expo: MergeMethod<Parameters> = {
   pretrained: "needed",
   propagatesNonfinite: true,
   parameters: z.strictObject({
-    extrapolation_factor: numberParameter().default(0.1),
+    extrapolation_factor: numberParameter({ perModel: false }).default(0.1),
   }),
   merge({ pretrained, models, number }, { extrapolation_factor }) {
     const expert = models.length === 1

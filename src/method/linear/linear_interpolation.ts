@@ -27,7 +27,9 @@ const linearInterpolation: MergeMethod<Parameters> = {
   minimumModels: 2,
   maximumModels: 2,
   parameters: z.strictObject({
-    t: numberParameter({ minimum: 0, maximum: 1 }).default(0.5),
+    t: numberParameter({ minimum: 0, maximum: 1, perModel: false }).default(
+      0.5,
+    ),
   }),
   merge({ models: [first, second], number }, { t }) {
     const share = number(t);

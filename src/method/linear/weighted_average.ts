@@ -1,13 +1,20 @@
 import * as tf from "@tensorflow/tfjs";
 import * as z from "zod";
 import { MethodError } from "../../fusion_error.ts";
-import type { MergeMethod } from "../../merge/mod.ts";
+import {
+  type MergeMethod,
+  type NumberParameter,
+  numberParameter,
+} from "../../merge/mod.ts";
 
 interface Parameters {
   /** Divides the weights by their sum. */
   normalize: boolean;
-  /** One weight a model, in the pool's order. */
-  weights: number[];
+  /**
+   * One weight a model, in the pool's order; each may vary by tensor and depth:
+   * `[[0, 1], [1, 0]]` goes over from the second model to the first.
+   */
+  weights: NumberParameter[];
 }
 
 /**
@@ -21,7 +28,7 @@ const weightedAverage: MergeMethod<Parameters> = {
   pretrained: "unused",
   parameters: z.strictObject({
     normalize: z.boolean().default(true),
-    weights: z.array(z.number()),
+    weights: z.array(numberParameter()),
   }),
   check({ normalize, weights }, modelNames) {
     if (weights.length !== modelNames.length) {
@@ -31,21 +38,24 @@ const weightedAverage: MergeMethod<Parameters> = {
         })`,
       );
     }
-    if (normalize && sum(weights) === 0) {
-      throw new MethodError(
-        `method linear/weighted_average: weights [${weights}] sum to 0, expected another sum with normalize=true`,
-      );
-    }
+    const numbers = weights.filter((weight) => typeof weight === "number");
+    if (normalize && numbers.length === weights.length) divisorOf(numbers);
   },
-  merge({ models }, { normalize, weights }) {
-    const scale = normalize ? 1 / sum(weights) : 1;
+  merge({ models, modelNames, number }, { normalize, weights }) {
+    const values = weights.map((weight, i) => number(weight, modelNames[i]));
+    const scale = normalize ? 1 / divisorOf(values) : 1;
     return tf.addN(
-      models.map((model, i) => tf.mul(model, weights[i]! * scale)),
+      models.map((model, i) => tf.mul(model, values[i]! * scale)),
     );
   },
 };
 export default weightedAverage;
 
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
+/** The weights' sum, which they are divided by. */
+function divisorOf(weights: readonly number[]): number {
+  const sum = weights.reduce((total, weight) => total + weight, 0);
+  if (sum !== 0) return sum;
+  throw new MethodError(
+    `method linear/weighted_average: weights [${weights}] sum to 0, expected another sum with normalize=true`,
+  );
 }

@@ -24,7 +24,7 @@ const magmax: MergeMethod<Parameters> = {
   granularity: "element",
   pretrained: "needed",
   parameters: z.strictObject({
-    scaling_factor: numberParameter().default(0.5),
+    scaling_factor: numberParameter({ perModel: false }).default(0.5),
     inplace: z.boolean().default(true),
   }),
   merge({ pretrained, models, number }, { scaling_factor }) {

@@ -35,7 +35,7 @@ export const breadcrumbsParameters: z.ZodType<BreadcrumbsParameters> = z
     gamma: numberParameter({ minimum: 0, maximum: 1 }).default(0.01),
     normalize: z.boolean().default(false),
     rescale: z.boolean().default(false),
-    lambda: numberParameter().default(1),
+    lambda: numberParameter({ perModel: false }).default(1),
   });
 
 /** Drops each task vector's largest and smallest elements, then adds them up. */

@@ -41,7 +41,7 @@ export function dellaParameters(
     epsilon: numberParameter({ minimum: 0, maximum: 1 }).default(0.15),
     normalize: z.boolean().default(normalize),
     rescale: z.boolean().default(true),
-    lambda: numberParameter().default(1),
+    lambda: numberParameter({ perModel: false }).default(1),
     seed: z.number().int().default(0),
   });
 }

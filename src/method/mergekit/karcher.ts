@@ -25,8 +25,8 @@ const karcher: MergeMethod<Parameters> = {
   granularity: "tensor",
   pretrained: "unused",
   parameters: z.strictObject({
-    max_iter: z.int().min(0).default(10),
-    tol: z.number().default(1e-5),
+    max_iter: z.int().min(1).default(10),
+    tol: z.number().positive().default(1e-5),
   }),
   merge({ models }, { max_iter, tol }) {
     if (models.length === 1) return tf.clone(models[0]!);

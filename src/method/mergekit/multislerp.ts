@@ -32,7 +32,7 @@ const multislerp: MergeMethod<Parameters> = {
   parameters: z.strictObject({
     weight: numberParameter().default(1),
     normalize_weights: z.boolean().default(true),
-    eps: z.number().default(1e-8),
+    eps: z.number().min(0).default(1e-8),
   }),
   merge(input, { weight, normalize_weights, eps }) {
     const { models, modelNames, number } = input;

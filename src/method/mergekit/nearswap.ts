@@ -24,7 +24,7 @@ const nearswap: MergeMethod<Parameters> = {
   pretrained: "needed",
   maximumModels: 1,
   parameters: z.strictObject({
-    t: numberParameter({ minimum: 0 }).default(0.0001),
+    t: numberParameter({ minimum: 0, perModel: false }).default(0.0001),
   }),
   merge({ pretrained, models, number }, { t }) {
     // share * delta, the share at most 1, is the delta clipped at t. mergekit

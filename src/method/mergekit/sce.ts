@@ -28,7 +28,8 @@ const sce: MergeMethod<Parameters> = {
   granularity: "tensor",
   pretrained: "needed",
   parameters: z.strictObject({
-    select_topk: numberParameter({ minimum: 0, maximum: 1 }).default(1),
+    select_topk: numberParameter({ minimum: 0, maximum: 1, perModel: false })
+      .default(1),
   }),
   merge(input, { select_topk }) {
     const { pretrained, models, number } = input;

@@ -14,7 +14,10 @@ import {
 } from "../../merge/mod.ts";
 
 interface Parameters {
-  /** Share of the singular values' sum whose directions are protected. */
+  /**
+   * Share of the singular values' sum whose directions are protected; by model
+   * it is the next model's.
+   */
   alpha: NumberParameter;
   /** Takes the models in a shuffled order. */
   shuffle_order: boolean;
@@ -56,7 +59,8 @@ const opcm: MergeMethod<Parameters, Facts> = {
     const squares = [...pool.models].map(() => 0);
     let square = 0;
     const whole = { targets, chunkSize: Infinity };
-    for await (const { name, deltas, number } of taskVectorPass(pool, whole)) {
+    for await (const chunk of taskVectorPass(pool, whole)) {
+      const { name, deltas, modelNames, number } = chunk;
       tf.tidy(() => {
         const vectors = deltas.map((delta) =>
           tf.tensor(delta, targets.get(name) as number[])
@@ -64,7 +68,12 @@ const opcm: MergeMethod<Parameters, Facts> = {
         vectors.forEach((vector, i) =>
           squares[i]! += frobeniusNorm(vector) ** 2
         );
-        const merged = accumulate(name, vectors, parameters, number);
+        const merged = accumulate(
+          name,
+          vectors,
+          parameters,
+          (alpha, i) => number(alpha, modelNames[i]),
+        );
         square += frobeniusNorm(merged) ** 2;
       });
     }
@@ -72,9 +81,15 @@ const opcm: MergeMethod<Parameters, Facts> = {
       squares.length;
     return { scale: square > 0 ? mean / Math.sqrt(square) : 0 };
   },
-  merge({ name, pretrained, models, number }, parameters, { scale }) {
+  merge(input, parameters, { scale }) {
+    const { name, pretrained, models, modelNames, number } = input;
     const vectors = models.map((model) => tf.sub(model, pretrained));
-    const merged = accumulate(name, vectors, parameters, number);
+    const merged = accumulate(
+      name,
+      vectors,
+      parameters,
+      (alpha, i) => number(alpha, modelNames[i]),
+    );
     return tf.add(pretrained, tf.mul(merged, scale));
   },
 };
@@ -84,12 +99,12 @@ function accumulate(
   name: string,
   vectors: readonly tf.Tensor[],
   { alpha, shuffle_order, seed }: Parameters,
-  number: (parameter: NumberParameter) => number,
+  number: (parameter: NumberParameter, model: number) => number,
 ): tf.Tensor {
   const order = modelOrder(vectors.length, { shuffle: shuffle_order, seed });
-  const [first, ...rest] = order.map((i) => vectors[i]!);
-  let merged = first!;
-  for (const vector of rest) {
+  let merged = vectors[order[0]!]!;
+  for (const i of order.slice(1)) {
+    const vector = vectors[i]!;
     merged = tf.tidy(() =>
       tf.add(
         merged,
@@ -97,7 +112,7 @@ function accumulate(
           ? withoutProtected(
             vector as tf.Tensor2D,
             merged as tf.Tensor2D,
-            number(alpha),
+            number(alpha, i),
           )
           : vector,
       )

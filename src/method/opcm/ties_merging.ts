@@ -52,7 +52,8 @@ const continualTiesMerging: MergeMethod<Parameters, TiesFacts[]> = {
   pretrained: "needed",
   parameters: z.strictObject({
     scaling_factor: numberParameter().default(0.5),
-    threshold: numberParameter({ minimum: 0, maximum: 100 }).default(20),
+    threshold: numberParameter({ minimum: 0, maximum: 100, perTensor: false })
+      .default(20),
     remove_keys: z.array(z.string()).default([]),
     merge_func: z.enum(["sum", "mean", "max"]).default("sum"),
     shuffle_order: z.boolean().default(true),

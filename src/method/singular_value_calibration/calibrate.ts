@@ -65,7 +65,7 @@ export function calibrated(
         ? calibrate(
           input,
           merged as tf.Tensor2D,
-          input.number(parameters.alpha),
+          input.modelNames.map((name) => input.number(parameters.alpha, name)),
         )
         : merged;
     },
@@ -98,16 +98,16 @@ function mergeWith(
 function calibrate(
   { pretrained, models }: MergeInput,
   merged: tf.Tensor2D,
-  alpha: number,
+  alphas: readonly number[],
 ): tf.Tensor {
   const delta = tf.sub(merged, pretrained) as tf.Tensor2D;
   const { u } = svd(delta);
   const response = transposedTimes(u, delta); // one row a direction
-  const coefficients = models.map((model) => {
+  const coefficients = models.map((model, i) => {
     const own = transposedTimes(u, tf.sub(model, pretrained) as tf.Tensor2D);
     const along = tf.sum(tf.mul(response, own), 1, true);
     const square = tf.maximum(tf.sum(tf.square(own), 1, true), 1e-12);
-    return tf.maximum(tf.div(along, square), alpha);
+    return tf.maximum(tf.div(along, square), alphas[i]!);
   });
   const factors = tf.div(models.length, tf.addN(coefficients));
   // u diag(factors) uᵀ delta, as uᵀ delta = diag(s) vᵀ

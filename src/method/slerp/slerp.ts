@@ -35,9 +35,11 @@ const slerp: MergeMethod<Parameters> = {
   minimumModels: 2,
   maximumModels: 2,
   parameters: z.strictObject({
-    t: numberParameter().default(0.5),
-    DOT_THRESHOLD: z.number().default(0.9995),
-    epsilon: z.number().default(1e-8),
+    t: numberParameter({ minimum: 0, maximum: 1, perModel: false }).default(
+      0.5,
+    ),
+    DOT_THRESHOLD: z.number().min(0).max(1).default(0.9995),
+    epsilon: z.number().min(0).default(1e-8),
   }),
   merge({ models, number }, { t, DOT_THRESHOLD, epsilon }) {
     const [first, second] = models as [tf.Tensor, tf.Tensor];

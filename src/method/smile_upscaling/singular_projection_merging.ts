@@ -3,6 +3,8 @@ import * as z from "zod";
 import {
   isLinearWeight,
   type MergeMethod,
+  type NumberParameter,
+  numberParameter,
   svd,
   timesTransposed,
   transposedTimes,
@@ -13,7 +15,7 @@ interface Parameters {
    * Singular directions of the pretrained matrix that separate `low` from
    * `high`; negative: as many as hold half of the singular values' sum.
    */
-  k: number;
+  k: NumberParameter;
   /** Keeps what lies in the first `k` directions, or in the others. */
   rank: "low" | "high";
   /** Counts the null space's directions among the others. */
@@ -38,18 +40,20 @@ const singularProjectionMerging: MergeMethod<Parameters> = {
   pretrained: "needed",
   maximumModels: 1,
   parameters: z.strictObject({
-    k: z.int().default(128),
+    k: numberParameter().default(128),
     rank: z.enum(["low", "high"]).default("low"),
     full_matrices: z.boolean().default(false),
     model_path: z.null().default(null),
   }),
-  merge({ name, pretrained, models: [expert] }, parameters) {
+  merge(input, parameters) {
+    const { name, pretrained, models: [expert], modelNames, number } = input;
     if (!isLinearWeight(name)) return tf.clone(expert!);
     const start = pretrained as tf.Tensor2D;
     const change = tf.sub(expert!, start) as tf.Tensor2D;
     const { u, s, vt } = svd(start);
     const rank = Math.min(...start.shape);
-    const { k, rank: which, full_matrices } = parameters;
+    const { rank: which, full_matrices } = parameters;
+    const k = Math.round(number(parameters.k, modelNames[0]));
     const count = Math.min(rank, k < 0 ? directionsOfHalf(s) : k);
     /** What of a matrix lies in directions [begin, end) on both sides. */
     const within = (matrix: tf.Tensor2D, begin: number, end: number) => {

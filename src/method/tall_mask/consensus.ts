@@ -14,7 +14,7 @@ interface Parameters {
    * Masks that must keep an element for it to stay: 2 drops what no task or one
    * task alone needs, 1 what none needs, 0 nothing.
    */
-  prun_thre_k: number;
+  prun_thre_k: NumberParameter;
   /** What the sum of the task vectors is multiplied by. */
   scaling_factor: NumberParameter;
 }
@@ -35,8 +35,8 @@ const consensus: MergeMethod<Parameters> = {
   pretrained: "needed",
   parameters: z.strictObject({
     tall_mask_lambda: numberParameter({ minimum: 0 }).default(0.6),
-    prun_thre_k: z.number().int().min(0).default(2),
-    scaling_factor: numberParameter().default(0.3),
+    prun_thre_k: numberParameter({ minimum: 0, perModel: false }).default(2),
+    scaling_factor: numberParameter({ perModel: false }).default(0.3),
   }),
   merge({ pretrained, models, modelNames, number }, parameters) {
     const { tall_mask_lambda, prun_thre_k, scaling_factor } = parameters;
@@ -46,7 +46,10 @@ const consensus: MergeMethod<Parameters> = {
       modelNames.map((model) => number(tall_mask_lambda, model)),
     );
     const votes = tf.addN(masks.map((mask) => tf.cast(mask, "float32")));
-    const kept = tf.cast(tf.greaterEqual(votes, prun_thre_k), "float32");
+    const kept = tf.cast(
+      tf.greaterEqual(votes, number(prun_thre_k)),
+      "float32",
+    );
     const sum = tf.mul(tf.addN(deltas), number(scaling_factor));
     return tf.add(pretrained, tf.mul(kept, sum));
   },

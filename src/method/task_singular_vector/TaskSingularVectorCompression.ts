@@ -4,6 +4,8 @@ import { MethodError } from "../../fusion_error.ts";
 import {
   leadingDirections,
   type MergeMethod,
+  type NumberParameter,
+  numberParameter,
   type Svd,
 } from "../../merge/mod.ts";
 
@@ -11,7 +13,7 @@ interface Parameters {
   /** The expert that is given back. */
   task: string;
   /** Share of its singular directions that is kept; `null` is 1 / tasks. */
-  sv_reduction: number | null;
+  sv_reduction: NumberParameter | null;
 }
 
 /**
@@ -29,7 +31,8 @@ const compression: MergeMethod<Parameters> = {
   pretrained: "needed",
   parameters: z.strictObject({
     task: z.string(),
-    sv_reduction: z.number().min(0).max(1).nullable().default(null),
+    sv_reduction: numberParameter({ minimum: 0, maximum: 1 }).nullable()
+      .default(null),
   }),
   check({ task }, modelNames) {
     if (!modelNames.includes(task)) {
@@ -40,11 +43,15 @@ const compression: MergeMethod<Parameters> = {
       );
     }
   },
-  merge({ shape, pretrained, models, modelNames }, { task, sv_reduction }) {
+  merge(input, { task, sv_reduction }) {
+    const { shape, pretrained, models, modelNames, number } = input;
     const model = models[modelNames.indexOf(task)]!;
     if (shape.length !== 2) return tf.clone(model);
     const count = Math.floor(
-      Math.min(shape[0]!, shape[1]!) * (sv_reduction ?? 1 / models.length),
+      Math.min(shape[0]!, shape[1]!) *
+        (sv_reduction === null
+          ? 1 / models.length
+          : number(sv_reduction, task)),
     );
     if (count === 0) return tf.clone(pretrained);
     const vector = tf.sub(model, pretrained) as tf.Tensor2D;

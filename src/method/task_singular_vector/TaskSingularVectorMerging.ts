@@ -37,7 +37,7 @@ const taskSingularVectorMerging: MergeMethod<Parameters> = {
   granularity: "tensor",
   pretrained: "needed",
   parameters: z.strictObject({
-    alpha: numberParameter().nullable().default(1),
+    alpha: numberParameter({ perModel: false }).nullable().default(1),
     exclude_keys: z.array(z.string()).nullable().default(null),
     return_single_task_models: z.literal(false).default(false),
   }),

@@ -1,4 +1,9 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { MethodError } from "../../../src/fusion_error.ts";
 import { mergeTiny, microDifference } from "../../merge_case.ts";
 
@@ -29,4 +34,32 @@ Deno.test("weighted_average needs a weight for each model", async () => {
     MethodError,
     "weights has 1 entries, expected one for each of the 2 models (a, b)",
   );
+});
+
+Deno.test("a weight may go over from one model to another by depth", async () => {
+  const shallow = "encoder.stages.0.layers.0.dwconv.bias";
+  const middle = "encoder.stages.0.layers.1.dwconv.bias";
+  const deep = "encoder.stages.0.layers.2.dwconv.bias";
+  const model = (value: number) => ({
+    [shallow]: [value],
+    [middle]: [value],
+    [deep]: [value],
+  });
+  const merged = await mergeTiny("linear/weighted_average", {
+    weights: [[1, 0], { "layers.2": 3, "*": [0, 1] }],
+  }, { models: { a: model(2), b: model(6) } });
+  assertEquals(merged, { [shallow]: [2], [middle]: [4], [deep]: [6] });
+});
+
+Deno.test("weights that sum to 0 in one tensor are refused by name", async () => {
+  const error = await assertRejects(
+    () =>
+      mergeTiny("linear/weighted_average", {
+        weights: [1, { bias: -1, "*": 1 }],
+      }, {
+        models: { a: { bias: [1] }, b: { bias: [2] } },
+      }),
+    MethodError,
+  );
+  assertStringIncludes((error as Error).message, "sum to 0");
 });
