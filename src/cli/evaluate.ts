@@ -4,7 +4,11 @@ import { composeEvaluateConfig, createTaskPool } from "../config/mod.ts";
 import { AutoImageProcessor, loadMultiTaskModel } from "../convnext/mod.ts";
 import { ConfigError } from "../fusion_error.ts";
 import { resolveModelPath } from "../hub/mod.ts";
-import { evaluateWithProgress, tellReport } from "./evaluate_model.ts";
+import {
+  evaluateWithProgress,
+  savedData,
+  tellReport,
+} from "./evaluate_model.ts";
 import { rejectPositional } from "./reject_positional.ts";
 import { tellBackend } from "./tell_backend.ts";
 import { checkFilePlace } from "./write_file.ts";
@@ -31,6 +35,7 @@ export async function evaluate(
   const model = await loadMultiTaskModel(folder);
   const report = await evaluateWithProgress(taskPool, model, {
     name: basename(resolve(folder)),
+    data: await savedData(folder),
     fastDevRun: config.fast_dev_run,
   });
   tellBackend(backend);

@@ -14,6 +14,7 @@ import { pushToHub } from "../hub/mod.ts";
 import type { BoundMethod, MergeOptions } from "../merge/mod.ts";
 import {
   type ConvNextForImageClassificationPool,
+  type DataRecord,
   ensembleModels,
   ensembleToFolder,
   mergeModels,
@@ -25,8 +26,15 @@ import {
   type ModelCard,
   progressBar,
 } from "../report/mod.ts";
-import type { ImageClassificationTaskPool } from "../taskpool/mod.ts";
-import { evaluateWithProgress, tellReport } from "./evaluate_model.ts";
+import type {
+  EvaluateOptions,
+  ImageClassificationTaskPool,
+} from "../taskpool/mod.ts";
+import {
+  evaluateWithProgress,
+  savedData,
+  tellReport,
+} from "./evaluate_model.ts";
 import { rejectPositional } from "./reject_positional.ts";
 import { tellBackend } from "./tell_backend.ts";
 import { checkFilePlace } from "./write_file.ts";
@@ -75,11 +83,20 @@ export async function run(
   const backend = await useBackend(config.backend);
   const path = config.merged_model_save_path;
   if (!path) {
+    let data: DataRecord | undefined;
     const model = method.method.ensemble
       ? await ensembleModels(pool, method)
-      : await mergeModels(pool, method, mergeOptions(config));
+      : await mergeModels(pool, method, {
+        ...mergeOptions(config),
+        onData: (record) => data = record,
+      });
     tellBackend(backend);
-    if (taskPool) await evaluateMerged(taskPool, model, method, config, json);
+    if (taskPool) {
+      await evaluateMerged(taskPool, model, method, config, {
+        json,
+        data: data && shortData(data),
+      });
+    }
     return;
   }
   const card = await mergeWithProgress(pool, method, path, config);
@@ -87,7 +104,10 @@ export async function run(
   console.error(`merged model: ${path}`);
   if (taskPool) {
     const model = await loadMultiTaskModel(path);
-    const report = await evaluateMerged(taskPool, model, method, config, json);
+    const report = await evaluateMerged(taskPool, model, method, config, {
+      json,
+      data: await savedData(path),
+    });
     writeModelCard(path, { ...card, report });
   }
   if (config.push_to_hub) {
@@ -120,14 +140,20 @@ async function evaluateMerged(
   model: MultiTask,
   method: BoundMethod,
   config: RunConfig,
-  json: boolean,
+  { json, data }: { json: boolean; data: EvaluateOptions["data"] },
 ): Promise<EvaluationReport> {
   const report = await evaluateWithProgress(taskPool, model, {
     name: basename(method.name),
+    data,
     fastDevRun: config.fast_dev_run,
   });
   tellReport(report, config.report_save_path, json);
   return report;
+}
+
+/** What a report repeats of a data record. */
+function shortData({ use, warnings }: DataRecord): EvaluateOptions["data"] {
+  return { use, ...(warnings && { warnings }) };
 }
 
 function mergeOptions(config: RunConfig): MergeOptions {

@@ -1,9 +1,12 @@
 import type * as tf from "@tensorflow/tfjs";
-import type { MultiTaskModel } from "../convnext/mod.ts";
+import type { MultiTask, MultiTaskModel } from "../convnext/mod.ts";
 import { MethodError } from "../fusion_error.ts";
 import type { MergePool } from "./pool.ts";
 
-/** Which images a method looks at. It never sees a label. */
+/**
+ * Which images a method looks at. It never sees a label: of validation images it
+ * is told how many are right.
+ */
 export interface DataUse {
   /** Of `train_datasets`, or of `test_datasets`. */
   readonly split: "train" | "test";
@@ -11,6 +14,8 @@ export interface DataUse {
   readonly images?: number;
   /** What for: a phrase. */
   readonly purpose: string;
+  /** What validation images, with labels, are for, if they are used: a phrase. */
+  readonly validation?: string;
 }
 
 /** Which images {@linkcode PoolData.batches} gives. */
@@ -46,6 +51,11 @@ export interface PoolData {
    * disposes of it.
    */
   loadMultiTaskModel(name: string): Promise<MultiTaskModel>;
+  /**
+   * The mean over tasks of a model's accuracy on validation images, 0 to 1:
+   * those of `val_datasets`, or of `train_datasets` where there are none.
+   */
+  validate(model: MultiTask): Promise<number>;
   /** Tells the user something, at once and in the merge's record. */
   warn(message: string): void;
   /** Adds something that was found to the merge's record. */
@@ -66,9 +76,15 @@ export function needData(pool: MergePool, method: string): PoolData {
 }
 
 /** A sentence for reports: which images a method looks at. */
-export function describeDataUse({ split, images, purpose }: DataUse): string {
+export function describeDataUse(
+  { split, images, purpose, validation }: DataUse,
+): string {
   const count = images === undefined ? "" : `at most ${images} `;
-  return `${count}${split} images of each task, without labels, ${purpose}`;
+  return `${count}${split} images of each task, without labels, ${purpose}${
+    validation === undefined
+      ? ""
+      : `; validation images of each task, with labels, ${validation}`
+  }`;
 }
 
 /**

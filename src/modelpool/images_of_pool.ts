@@ -14,6 +14,7 @@ import {
   type PoolData,
   randomUniform,
 } from "../merge/mod.ts";
+import { ImageClassificationTaskPool } from "../taskpool/mod.ts";
 import type { ConvNextForImageClassificationPool } from "./convnext_pool.ts";
 
 /** What `merge.json` tells of the data that a method saw. */
@@ -22,10 +23,12 @@ export interface DataRecord {
   use: string;
   /** Which data sets. */
   split: "train" | "test";
-  /** Always: no method sees a label. */
+  /** Always: no method sees a label of these. */
   labels: false;
   /** Different images that were looked at, by task. */
   images: Record<string, number>;
+  /** Labelled images that models were judged by, by task. */
+  validation?: { split: "val" | "train"; images: Record<string, number> };
   /** What the user was told. */
   warnings?: string[];
   /** What the method found, such as merging weights. */
@@ -62,6 +65,9 @@ export async function imagesOfPool(
   if (!use) return undefined;
   const datasets = await openDatasets(pool, name, use);
   const processor = await pool.loadProcessor();
+  const validation = use.validation === undefined
+    ? undefined
+    : await validationOf(pool, name, processor);
   const images: Record<string, number> = {};
   const notes: Record<string, unknown> = {};
   const warnings: string[] = [];
@@ -84,6 +90,10 @@ export async function imagesOfPool(
     loadModel,
     loadMultiTaskModel: async (model) =>
       new MultiTaskModel(await loadModel(model), await pool.heads()),
+    async validate(model) {
+      const report = await validation!.taskPool.evaluate(model);
+      return report.average.accuracy;
+    },
     warn(message) {
       warnings.push(message);
       onWarning(`warning: ${message}`);
@@ -95,6 +105,7 @@ export async function imagesOfPool(
       split: use.split,
       labels: false,
       images,
+      ...(validation && { validation: validation.record }),
       ...(warnings.length > 0 && { warnings }),
       ...notes,
     }),
@@ -122,6 +133,37 @@ async function openDatasets(
     datasets.set(task, dataset);
   }
   return datasets;
+}
+
+/** The tasks' validation sets, or training sets where there are none. */
+async function validationOf(
+  pool: ConvNextForImageClassificationPool,
+  method: string,
+  processor: AutoImageProcessor,
+): Promise<{
+  taskPool: ImageClassificationTaskPool;
+  record: NonNullable<DataRecord["validation"]>;
+}> {
+  const split = pool.valDatasetNames.length > 0 ? "val" : "train";
+  const there = split === "val" ? pool.valDatasetNames : pool.trainDatasetNames;
+  const test_datasets: Record<string, ImageClassificationDataset> = {};
+  const images: Record<string, number> = {};
+  for (const task of pool.modelNames) {
+    if (!there.includes(task)) {
+      throw new ModelPoolError(
+        `method ${method}: early_stopping looks at validation images and the model pool has none of task ${task}, expected modelpool.val_datasets.${task}=FOLDER`,
+      );
+    }
+    const dataset = split === "val"
+      ? await pool.loadValDataset(task)
+      : await pool.loadTrainDataset(task);
+    test_datasets[task] = dataset;
+    images[task] = dataset.length;
+  }
+  return {
+    taskPool: new ImageClassificationTaskPool({ test_datasets, processor }),
+    record: { split, images },
+  };
 }
 
 async function* imageBatches(

@@ -23,7 +23,7 @@ import {
   closeHeads,
   type ConvNextForImageClassificationPool,
 } from "./convnext_pool.ts";
-import { imagesOfPool } from "./images_of_pool.ts";
+import { type DataRecord, imagesOfPool } from "./images_of_pool.ts";
 import { type SaveDType, writeModelFolder } from "./save_model.ts";
 import { taskMasksInMemory, writeTaskMasks } from "./save_task_masks.ts";
 
@@ -48,6 +48,7 @@ export async function mergeModels(
       targets: fusionTargetsAmong(base.names),
       ...part(options, method, 0),
     });
+    if (data) options.onData?.(data.record());
     const names = new Set(merged.names);
     const of = (name: string): typeof base => names.has(name) ? merged : base;
     const config = await pool.loadConfig(pool.pretrainedOrFirstName);
@@ -80,6 +81,8 @@ export interface MergeModelsOptions extends MergeOptions {
    * collapse. Default: standard error.
    */
   onWarning?: ((message: string) => void) | undefined;
+  /** Told which images a method with data looked at, and what it found. */
+  onData?: ((record: DataRecord) => void) | undefined;
 }
 
 /** Options of {@linkcode mergeToFolder}. */
@@ -117,6 +120,10 @@ export async function mergeToFolder(
     const info = mergeInfo(pool, method);
     info.catch(() => {}); // awaited, and so reported, after the merge
     const fullCard = { ...cardOf(pool, method), ...card };
+    const cardWithWarnings = () => ({
+      ...fullCard,
+      ...(data && { warnings: data.record().warnings }),
+    });
     await writeModelFolder(path, {
       config: await pool.loadConfig(pool.pretrainedOrFirstName),
       base: baseOf(open),
@@ -134,14 +141,15 @@ export async function mergeToFolder(
           writeTaskMasks(folder, open, method, part(options, method, 1)),
       }),
       processor: await pool.loadProcessorIfAny(),
-      card: fullCard,
+      card: cardWithWarnings,
       mergeInfo: async () => ({
         ...await info,
         ...(data && { data: data.record() }),
       }),
       dtype,
     });
-    return fullCard;
+    if (data) options.onData?.(data.record());
+    return cardWithWarnings();
   } finally {
     closeHeads(heads);
     closePool(open);

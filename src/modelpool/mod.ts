@@ -9,6 +9,7 @@ export {
   type ConvNextEntryConfig,
   ConvNextForImageClassificationPool,
 } from "./convnext_pool.ts";
+export type { DataRecord } from "./images_of_pool.ts";
 export { ensembleModels, ensembleToFolder } from "./ensemble_models.ts";
 export {
   loadTransformersConvNext,

@@ -57,8 +57,8 @@ export interface ModelContent {
   writeMasks?: ((folder: string) => Promise<void>) | undefined;
   /** The image processor, if there is one. */
   processor?: AutoImageProcessor | undefined;
-  /** What the model card tells. */
-  card: ModelCard;
+  /** What the model card tells; asked for when all else is written. */
+  card: ModelCard | (() => ModelCard);
   /** Content of `merge.json`, for merged models. */
   mergeInfo?: () => Promise<unknown>;
   /** Element type. Default: the base's. */
@@ -92,7 +92,9 @@ export async function writeModelFolder(
     }
     await Deno.writeTextFile(
       join(folder, "README.md"),
-      modelCard(content.card),
+      modelCard(
+        typeof content.card === "function" ? content.card() : content.card,
+      ),
     );
   });
 }

@@ -16,6 +16,8 @@ export interface ModelInfo {
   trainable_percentage: number;
   /** The model's name, if it was given one. */
   name?: string;
+  /** Which images its method looked at, and what it warned of. */
+  data?: { readonly use: string; readonly warnings?: readonly string[] };
 }
 
 /** FusionBench's report: `model_info`, a result for each task, `average`. */

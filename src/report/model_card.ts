@@ -12,6 +12,8 @@ export interface ModelCard {
   title?: string | undefined;
   /** A paragraph below the heading. */
   description?: string | undefined;
+  /** What the merge warned of. */
+  warnings?: readonly string[] | undefined;
   /** The method's configuration. */
   algorithm?: unknown;
   /** The model pool's configuration. */
@@ -40,6 +42,7 @@ export function modelCard(card: ModelCard): string {
     `---\n${frontMatter}---`,
     `# ${title}`,
     card.description,
+    ...(card.warnings ?? []).map((warning) => `> Warning: ${code(warning)}`),
     "## Models Merged",
     "This model was merged with `@convnext/fusion`, from:",
     list.join("\n"),

@@ -39,6 +39,8 @@ export interface ImageClassificationTaskPoolOptions {
 export interface EvaluateOptions {
   /** The model's name, repeated in the report. */
   name?: string;
+  /** Which images its method looked at, repeated in the report. */
+  data?: NonNullable<EvaluationReport["model_info"]["data"]> | undefined;
   /** Evaluates one batch of each task only. @default {false} */
   fastDevRun?: boolean;
   /** Told after each batch how many images of a task are done. */
@@ -126,6 +128,7 @@ export class ImageClassificationTaskPool {
         all_params: parameters,
         trainable_percentage: 1,
         ...(options.name === undefined ? {} : { name: options.name }),
+        ...(options.data ? { data: options.data } : {}),
       },
       ...results,
       average: averageResult(Object.values(results)),

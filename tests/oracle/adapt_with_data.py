@@ -9,8 +9,11 @@ adapted:
 - RegMean++: a subclass says what a ConvNeXt's layers are (the stem, each
   downsampling layer, each block, the last LayerNorm); with convolutions, patch
   convolutions are linear layers over unfolded patches.
+- Concrete subspace: FusionBench's classes with this project's random numbers for
+  masks, and steps long enough to tell in a few of them.
 """
 import inspect
+import itertools
 import sys
 import textwrap
 
@@ -19,7 +22,12 @@ from merge_with_data import (DEMO, DEMO_TENSORS, MICRO, OUT, demo_images, load,
 import numpy as np
 import torch
 import torch.nn.functional as F
+from omegaconf import DictConfig
 from torch import nn
+
+import fusion_bench.method.concrete_subspace.clip_concrete_adamerging as concrete_ada
+import fusion_bench.method.concrete_subspace.clip_concrete_task_arithmetic as concrete_ta
+from fusion_bench.models.masks import MaskModel
 
 CASES = sys.argv[5:]
 MICRO_TASKS = ["alpha", "beta", "gamma"]
@@ -217,7 +225,139 @@ def demo():
     return {t: demo_images(t) for t in DEMO_TASKS}
 
 
+# --- Methods that adapt to test images ---------------------------------------
+class FakeFabric:
+    """One process, one device."""
+    is_global_zero = False
+
+    def setup(self, *objects):
+        return objects if len(objects) > 1 else objects[0]
+
+    def backward(self, loss, **kwargs):
+        loss.backward(**kwargs)
+
+    def to_device(self, value):
+        return value
+
+    def log_dict(self, *_, **__):
+        pass
+
+
+class TestTime:
+    """What a FusionBench algorithm for CLIP asks of its surroundings."""
+    fabric = FakeFabric()
+    is_debug_mode = False
+
+    def setup(self, pool, tasks, images, batch, config):
+        self.config = DictConfig(config)
+        models = models_of(pool, tasks)
+        self.heads = {t: m.classifier.requires_grad_(False) for t, m in models.items()}
+        self.modelpool = self
+        self.model_names = tasks
+        self.folder = pool
+        self.batches = {t: itertools.cycle([(b, None) for b in images[t].split(batch)])
+                        for t in tasks}
+        return self
+
+    def load_model(self, name):
+        return load(self.folder / name.strip("_")).convnext
+
+    def get_shuffled_test_loader_iter(self, task):
+        return self.batches[task]
+
+    def compute_logits(self, module, images, task):
+        images = images[0] if isinstance(images, tuple) else images
+        return self.heads[task](module(images).pooler_output)
+
+    def setup_zero_shot_classification_head(self):
+        pass
+
+    def to_device(self, value):
+        return value
+
+    def log_hyperparams(self, *_, **__):
+        pass
+
+
+# --- Concrete subspace -------------------------------------------------------
+def random_uniform(seed, names, length):
+    """src/merge/random.ts"""
+    mask = 0xFFFFFFFF
+
+    def scramble(x):
+        x = ((x ^ (x >> 16)) * 0x85EBCA6B) & mask
+        x = ((x ^ (x >> 13)) * 0xC2B2AE35) & mask
+        return x ^ (x >> 16)
+    first = scramble(seed & mask)
+    for byte in "\0".join(names).encode():
+        first = scramble((first + byte + 0x9E3779B9) & mask)
+    second = scramble(first ^ 0x9E3779B9)
+    index = (np.arange(length, dtype=np.uint64) + np.uint64(first)) & np.uint64(mask)
+    hash = scramble((scramble(index) + second) & mask)
+    return torch.tensor(((hash >> np.uint64(8)).astype(np.float64) * 2.0**-24).astype(np.float32))
+
+
+def draw_as_we_do(mask_model, draws, names=None):
+    """Masks are drawn with this project's random numbers."""
+    sample_mask = MaskModel.sample_mask
+    rand, bernoulli = torch.rand, torch.bernoulli
+
+    def sample(*args, **kwargs):
+        draw = next(draws)
+        names = iter([n for n, _ in mask_model.named_parameters()])
+
+        def uniform(shape):
+            name = f"convnext.{next(names)}"
+            return random_uniform(0, ["mask", draw, name], int(np.prod(shape))).reshape(shape)
+        torch.rand = lambda shape, **_: uniform(shape)
+        torch.bernoulli = lambda p: (uniform(p.shape) < p).float()
+        try:
+            return sample_mask(mask_model, *args, **kwargs)
+        finally:
+            torch.rand, torch.bernoulli = rand, bernoulli
+    mask_model.sample_mask = sample
+
+
+def concrete(kind, pool, tasks, images, batch, config):
+    base = {
+        "task_arithmetic": concrete_ta.ConcreteTaskArithmeticAlgorithmForCLIP,
+        "task_wise_adamerging": concrete_ada.ConcreteTaskWiseAdaMergingForCLIP,
+        "layer_wise_adamerging": concrete_ada.ConcreteLayerWiseAdaMergingForCLIP,
+    }[kind]
+
+    class Algorithm(TestTime, base):
+        def __init__(self):
+            nn.Module.__init__(self) if isinstance(self, nn.Module) else None
+
+        def setup_models(self):
+            module, mask_model = super().setup_models()
+            steps = [f"step {i}" for i in range(self.config.max_steps)]
+            draw_as_we_do(mask_model, iter(steps + ["evaluation"]))
+            return module, mask_model
+
+    concrete_ta.to_modelpool = concrete_ada.to_modelpool = lambda pool: pool
+    MaskModel.device = "cpu"
+    torch.cuda.empty_cache = lambda: None
+    algorithm = Algorithm().setup(pool, tasks, images, batch, dict(
+        optimizer="adam", lr=1e-1, base_lr=1, adamerging_lr=1e-2, scaling_factor=0.3,
+        save_interval=10**9, initial_logits=0, temperature=0.5,
+        eval_mask_type="continuous", mask_checkpoint=None, skip_training=False,
+        clamp_weights=False, tie_weights=True, strict=False, merge_dtype=None) | config)
+    return algorithm.run(algorithm).state_dict()
+
+
+def run_concrete():
+    for kind, config in (
+        ("task_arithmetic", dict(max_steps=8)),
+        ("task_wise_adamerging", dict(max_steps=4, max_adamerging_steps=4)),
+        ("layer_wise_adamerging", dict(max_steps=4, max_adamerging_steps=4,
+                                       eval_mask_type="discrete", clamp_weights=True)),
+    ):
+        save(f"micro_concrete_{kind}",
+             concrete(kind, MICRO, MICRO_TASKS, micro(), 2, config), None)
+
+
 if __name__ == "__main__":
     torch.manual_seed(0)
-    for case in CASES or ["regmean_plusplus"]:
+    for case in CASES or ["regmean_plusplus", "concrete"]:
         globals()[f"run_{case}"]()

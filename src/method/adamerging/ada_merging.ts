@@ -2,7 +2,12 @@ import * as tf from "@tensorflow/tfjs";
 import * as z from "zod";
 import { MethodError } from "../../fusion_error.ts";
 import type { MergeMethod } from "../../merge/mod.ts";
-import { adapt, clamped } from "./adaptation.ts";
+import { adapt } from "./adaptation.ts";
+import { clamped } from "./coefficients.ts";
+import {
+  type EarlyStoppingOptions,
+  earlyStoppingSchema,
+} from "./early_stopping.ts";
 import {
   mergingWeight,
   type MergingWeights,
@@ -44,6 +49,8 @@ export interface AdaMergingParameters {
   shuffle: boolean;
   /** Chooses that order; `null` is 0. */
   seed: number | null;
+  /** Stops when accuracy on validation images no longer rises. */
+  early_stopping: EarlyStoppingOptions | null;
 }
 
 const schema: z.ZodType<AdaMergingParameters> = z.strictObject({
@@ -64,6 +71,7 @@ const schema: z.ZodType<AdaMergingParameters> = z.strictObject({
   cache_dir: z.string().nullable().default(null),
   shuffle: z.boolean().default(true),
   seed: z.int().nullable().default(null),
+  early_stopping: earlyStoppingSchema,
 });
 
 /**
@@ -91,11 +99,12 @@ export function adaMerging(
         }`,
       );
     },
-    dataUse: ({ weights, max_steps, batch_size }) =>
+    dataUse: ({ weights, max_steps, batch_size, early_stopping }) =>
       weights !== null || max_steps === 0 ? undefined : {
         split: "test",
         images: max_steps * batch_size,
         purpose: "to minimise the entropy of predictions",
+        ...(early_stopping && { validation: "for early stopping" }),
       },
     async prepare(pool, parameters, { targets }) {
       const { weights: given, init_values, max_steps } = parameters;
@@ -108,7 +117,7 @@ export function adaMerging(
         return clamped(found, clamp_weights);
       }
       const tensors = layerWise ? [...targets.keys()] : ["*"];
-      const weights: MergingWeights = {
+      let weights: MergingWeights = {
         tasks,
         tensors,
         merge_weight: tasks.map((_, t) =>
@@ -117,7 +126,7 @@ export function adaMerging(
       };
       if (given === null && max_steps > 0) {
         const steps = fast_dev_run ? 1 : max_steps;
-        await adapt(pool, targets, weights, {
+        weights = await adapt(pool, targets, weights, {
           ...parameters,
           max_steps: steps,
         });

@@ -1,0 +1,3 @@
+import { concrete } from "./concrete.ts";
+
+export default concrete("none");
