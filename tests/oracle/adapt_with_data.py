@@ -348,9 +348,9 @@ def concrete(kind, pool, tasks, images, batch, config):
 
 def run_concrete():
     for kind, config in (
-        ("task_arithmetic", dict(max_steps=8)),
-        ("task_wise_adamerging", dict(max_steps=4, max_adamerging_steps=4)),
-        ("layer_wise_adamerging", dict(max_steps=4, max_adamerging_steps=4,
+        ("task_arithmetic", dict(max_steps=4)),
+        ("task_wise_adamerging", dict(max_steps=2, max_adamerging_steps=2)),
+        ("layer_wise_adamerging", dict(max_steps=2, max_adamerging_steps=2,
                                        eval_mask_type="discrete", clamp_weights=True)),
     ):
         save(f"micro_concrete_{kind}",

@@ -100,7 +100,7 @@ export function concrete(
 ): MergeMethod<ConcreteParameters, Facts> {
   return {
     granularity: "element",
-    needsPretrained: true,
+    pretrained: "needed",
     parameters: schemaOf(adapted),
     dataUse: (parameters) => {
       const images = imagesOf(adapted, parameters);
