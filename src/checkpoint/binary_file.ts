@@ -46,10 +46,10 @@ export class BinaryFile {
 
   /**
    * @param path The file.
-   * @param flags `r` to read, `wx` to write a file that must not exist yet.
+   * @param flags `r` to read, `r+` to write a file that exists.
    * @throws The system's error.
    */
-  constructor(path: string, flags: "r" | "wx") {
+  constructor(path: string, flags: "r" | "r+") {
     this.#descriptor = openSync(path, flags);
   }
 

@@ -1,13 +1,8 @@
 import { basename, dirname, join, resolve } from "@std/path";
 import { CheckpointError, FusionError } from "../fusion_error.ts";
+import { besides, ownMark, temporaryFolder } from "../temporaries.ts";
 import { errorCode, reasonOf } from "./reason.ts";
 import { syncPath } from "./sync_path.ts";
-import {
-  abandonedBeside,
-  ownMark,
-  releaseTemporary,
-  temporaryBeside,
-} from "./temporaries.ts";
 
 /** A folder that has one of these holds a model, and may be replaced. */
 const MODEL_FILES = ["config.json", "merge.json", "model.json"];
@@ -50,12 +45,11 @@ async function replace(
   }
   const parent = dirname(place);
   await Deno.mkdir(parent, { recursive: true });
-  await removeAbandoned(place);
+  putBack(place);
   checkReplaceable(target, place);
 
-  const temporary = temporaryBeside(place);
+  const { path: temporary, release } = temporaryFolder(place);
   try {
-    await Deno.mkdir(temporary);
     await write(temporary);
     syncTree(temporary);
     // Meanwhile somebody may have put something else there.
@@ -69,7 +63,7 @@ async function replace(
       cause: error,
     });
   } finally {
-    releaseTemporary(temporary);
+    release();
   }
   syncPath(parent, true);
 }
@@ -105,37 +99,63 @@ function checkReplaceable(target: string, place: string): void {
   }
 }
 
+/** How often another process may put its folder there between two renames. */
+const MOST_SWAPS = 100;
+
 /**
  * Both renames without a break, so that an interrupt of this process falls
- * before or after them.
+ * before or after them. Of several processes, each with a folder for the same
+ * place, the last one wins whole.
  */
 function swap(temporary: string, place: string): void {
-  const aside = join(dirname(place), `.${basename(place)}.${ownMark()}.old`);
-  let replaces = true;
-  try {
-    Deno.renameSync(place, aside);
-  } catch (error) {
-    if (errorCode(error) !== "ENOENT") throw error;
-    replaces = false;
+  for (let tries = 1;; tries++) {
+    const aside = join(dirname(place), `.${basename(place)}.${ownMark()}.old`);
+    const replaces = renameIfThere(place, aside);
+    try {
+      Deno.renameSync(temporary, place);
+    } catch (error) {
+      if (isTaken(error) && tries < MOST_SWAPS) {
+        if (replaces) removeAside(aside);
+        continue;
+      }
+      if (replaces) Deno.renameSync(aside, place);
+      throw error;
+    }
+    if (replaces) removeAside(aside);
+    return;
   }
-  try {
-    Deno.renameSync(temporary, place);
-  } catch (error) {
-    if (replaces) Deno.renameSync(aside, place);
-    throw error;
-  }
-  if (replaces) Deno.removeSync(aside, { recursive: true });
 }
 
-/** Puts right what a process left that was killed while it wrote `place`. */
-async function removeAbandoned(place: string): Promise<void> {
-  for await (const path of abandonedBeside(place, "old")) {
-    // Killed between the two renames: the old folder belongs back.
-    if (exists(place)) await removeIfThere(path);
-    else await Deno.rename(path, place);
+function isTaken(error: unknown): boolean {
+  const code = errorCode(error);
+  return code === "ENOTEMPTY" || code === "EEXIST";
+}
+
+/** @returns Whether there was something to rename. */
+function renameIfThere(from: string, to: string): boolean {
+  try {
+    Deno.renameSync(from, to);
+    return true;
+  } catch (error) {
+    if (errorCode(error) !== "ENOENT") throw error;
+    return false;
   }
-  for await (const path of abandonedBeside(place, "partial")) {
-    await removeIfThere(path);
+}
+
+/** Another process may be removing it too: then it is as good as gone. */
+function removeAside(path: string): void {
+  try {
+    Deno.removeSync(path, { recursive: true });
+  } catch (error) {
+    if (errorCode(error) !== "ENOENT") throw error;
+  }
+}
+
+/** Puts back what a process had put aside that was killed between its renames. */
+function putBack(place: string): void {
+  for (const path of besides(place, "old")) {
+    if (exists(place)) removeAside(path);
+    else renameIfThere(path, place);
   }
 }
 

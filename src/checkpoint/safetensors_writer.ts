@@ -1,5 +1,6 @@
 import { dirname } from "@std/path";
 import { CheckpointError } from "../fusion_error.ts";
+import { type Temporary, temporaryFile } from "../temporaries.ts";
 import { BinaryFile } from "./binary_file.ts";
 import { checkRange, noSuchTensor } from "./element_range.ts";
 import { ElementRanges } from "./element_ranges.ts";
@@ -8,7 +9,6 @@ import { errorCode, reasonOf } from "./reason.ts";
 import { LARGEST_HEADER, LENGTH_BYTES } from "./safetensors_header.ts";
 import { elementCount, type TensorInfo } from "./state_dict.ts";
 import { syncPath } from "./sync_path.ts";
-import { releaseTemporary, temporaryBeside } from "./temporaries.ts";
 
 /** A tensor that is going to be written. */
 export interface TensorPlan extends TensorInfo {
@@ -27,7 +27,7 @@ interface Place extends TensorInfo {
  */
 export class SafetensorsWriter {
   readonly #path: string;
-  readonly #temporary: string;
+  readonly #temporary: Temporary;
   readonly #file: BinaryFile;
   readonly #places: ReadonlyMap<string, Place>;
   readonly #pending = new Set<Promise<void>>();
@@ -36,7 +36,7 @@ export class SafetensorsWriter {
   /** Use {@linkcode SafetensorsWriter.create}. */
   private constructor(
     path: string,
-    temporary: string,
+    temporary: Temporary,
     file: BinaryFile,
     places: ReadonlyMap<string, Place>,
   ) {
@@ -61,16 +61,17 @@ export class SafetensorsWriter {
     metadata: Readonly<Record<string, string>> = { format: "pt" },
   ): Promise<SafetensorsWriter> {
     const { header, places, fileSize } = layOut(path, tensors, metadata);
-    const temporary = temporaryBeside(path);
+    let temporary: Temporary | undefined;
     let file: BinaryFile | undefined;
     try {
-      file = new BinaryFile(temporary, "wx");
+      temporary = temporaryFile(path);
+      file = new BinaryFile(temporary.path, "r+");
       await file.write(header, 0);
       file.truncate(fileSize);
     } catch (error) {
       file?.close();
-      if (file) await Deno.remove(temporary);
-      releaseTemporary(temporary);
+      if (temporary) await Deno.remove(temporary.path).catch(() => {});
+      temporary?.release();
       throw unwritable(path, error);
     }
     return new SafetensorsWriter(path, temporary, file, places);
@@ -134,12 +135,12 @@ export class SafetensorsWriter {
       }
       await this.#file.sync();
       this.#file.close();
-      await Deno.rename(this.#temporary, this.#path);
+      await Deno.rename(this.#temporary.path, this.#path);
     } catch (error) {
       await this.abort();
       throw unwritable(this.#path, error);
     }
-    releaseTemporary(this.#temporary);
+    this.#temporary.release();
     syncPath(dirname(this.#path), true);
   }
 
@@ -149,11 +150,11 @@ export class SafetensorsWriter {
     await this.#settle();
     this.#file.close();
     try {
-      await Deno.remove(this.#temporary);
+      await Deno.remove(this.#temporary.path);
     } catch (error) {
       if (errorCode(error) !== "ENOENT") throw unwritable(this.#path, error);
     }
-    releaseTemporary(this.#temporary);
+    this.#temporary.release();
   }
 
   #encode(

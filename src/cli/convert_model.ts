@@ -91,7 +91,8 @@ export async function openConversionSource(
 }
 
 /**
- * Writes a model into an empty folder.
+ * Writes a model into an empty folder, the file by which it loads last: without
+ * it, what a killed process leaves is no model to anybody.
  *
  * @param dtype Element type; default: each tensor's own.
  */
@@ -123,6 +124,14 @@ async function writeHuggingFace(
     return sameLabels(kept, config) && type === name;
   });
   const { torch_dtype: _, ...rest } = config;
+  const processor = timm && imageProcessorFromTimm(timm);
+  if (processor) {
+    const file = join(folder, "preprocessor_config.json");
+    if (await readTextIfThere(file) === undefined) {
+      await Deno.writeTextFile(file, json(processor));
+    }
+  }
+  await writeTensors(folder, stateDict, dtype);
   await Deno.writeTextFile(
     join(folder, "config.json"),
     text ?? json(Object.fromEntries(
@@ -133,14 +142,6 @@ async function writeHuggingFace(
       }).sort(([a], [b]) => a < b ? -1 : 1), // as transformers has it
     )),
   );
-  const processor = timm && imageProcessorFromTimm(timm);
-  if (processor) {
-    const file = join(folder, "preprocessor_config.json");
-    if (await readTextIfThere(file) === undefined) {
-      await Deno.writeTextFile(file, json(processor));
-    }
-  }
-  await writeTensors(folder, stateDict, dtype);
 }
 
 async function writeTimm(
@@ -161,6 +162,12 @@ async function writeTimm(
       ? undefined
       : await AutoImageProcessor.fromPretrained(path);
   const images = processor ? timmFromImageProcessor(processor.toConfig()) : {};
+  const view = huggingFaceToTimm(
+    stateDict,
+    architectureOf(config),
+    usesConvolutions(timm),
+  );
+  await writeTensors(folder, view, dtype);
   await Deno.writeTextFile(
     join(folder, "config.json"),
     text ?? json({
@@ -168,12 +175,6 @@ async function writeTimm(
       pretrained_cfg: { ...timm.pretrained_cfg, ...images },
     }),
   );
-  const view = huggingFaceToTimm(
-    stateDict,
-    architectureOf(config),
-    usesConvolutions(timm),
-  );
-  await writeTensors(folder, view, dtype);
 }
 
 async function writeLayersModel(

@@ -247,6 +247,17 @@ function program(): Command {
   return root;
 }
 
+/** Whether what failed lies outside: a full disk, a source that went away. */
+function isEnvironment(error: unknown): error is Error {
+  return error instanceof Error && !(error instanceof Deno.errors.NotCapable) &&
+    ENVIRONMENT.has((error as { code?: string }).code ?? "");
+}
+
+const ENVIRONMENT = new Set(
+  "ENOENT EACCES EPERM EROFS ENOSPC EDQUOT EISDIR ENOTDIR EFBIG EIO EBUSY"
+    .split(" "),
+);
+
 function oneLine(text: string): string {
   return text.replace(/\s*\n\s*/g, " ");
 }
@@ -271,6 +282,10 @@ export async function main(args: string[]): Promise<number> {
       console.error(`error: ${oneLine(error.message)}`);
       return 2;
     }
+    if (isEnvironment(error)) {
+      console.error(`error: ${oneLine(error.message)}`);
+      return 2;
+    }
     console.error("error: something unexpected failed:", error);
     return 1;
   }
@@ -278,7 +293,7 @@ export async function main(args: string[]): Promise<number> {
 
 if (import.meta.main) {
   // Imported here, so that a library user who imports `./cli` gets no handler.
-  const { cleanUpTemporaries } = await import("../checkpoint/mod.ts");
+  const { cleanUpTemporaries } = await import("../temporaries.ts");
   (await import("./download_bar.ts")).showDownloads();
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, () => {

@@ -1,5 +1,7 @@
-import { dirname, join, resolve } from "@std/path";
+import { dirname, resolve } from "@std/path";
+import { reasonOf } from "../checkpoint/mod.ts";
 import { ConfigError } from "../fusion_error.ts";
+import { replaceFile } from "../replace_file.ts";
 
 /**
  * Checks that a file can have its place, before much is computed for it.
@@ -22,25 +24,17 @@ export function checkFilePlace(path: string): void {
 }
 
 /**
- * Writes a file beside its place and renames it: nobody sees half of it. It
- * does so without a break, so that an interrupt falls before or after it.
+ * Writes a file beside its place and renames it: nobody sees half of it.
  *
  * @throws {ConfigError} If it cannot be written.
  */
 export function writeFileWhole(path: string, text: string): void {
-  const folder = dirname(path);
-  const temporary = join(folder, `.${crypto.randomUUID()}.partial`);
   try {
-    Deno.mkdirSync(folder, { recursive: true });
-    Deno.writeTextFileSync(temporary, text);
-    Deno.renameSync(temporary, path);
+    Deno.mkdirSync(dirname(path), { recursive: true });
+    replaceFile(path, text);
   } catch (error) {
-    try {
-      Deno.removeSync(temporary);
-    } catch {
-      // It was not written in the first place.
-    }
-    throw notWritten(path, (error as Error).message);
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    throw notWritten(path, reasonOf(error));
   }
 }
 

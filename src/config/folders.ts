@@ -71,6 +71,8 @@ async function foldersIn(folder: string): Promise<string[]> {
   const names: string[] = [];
   try {
     for await (const { name } of Deno.readDir(folder)) {
+      // Hidden ones are nobody's tasks: a killed process may have left them.
+      if (name.startsWith(".")) continue;
       // Followed, so that a pool may be made of symbolic links.
       if (await isFolder(join(folder, name))) names.push(name);
     }

@@ -49,12 +49,23 @@ export async function downloadFiles(
         running.set(blob, download);
       }
       await download;
-      await cache.link(commit, file);
+      if (!isEntrance(file)) await cache.link(commit, file);
     }));
     for (const result of results) {
       if (result.status === "rejected") throw result.reason;
     }
+    for (const file of files.filter(isEntrance)) {
+      await cache.link(commit, file);
+    }
   });
+}
+
+/**
+ * Whether a folder loads as a model by this file. It comes last, so that a
+ * killed process leaves no model of which something is missing.
+ */
+function isEntrance({ path }: RepositoryFile): boolean {
+  return path === "config.json" || path === "model.json";
 }
 
 function urlOf(

@@ -1,4 +1,5 @@
 import { basename, dirname, join } from "@std/path";
+import { claim, ownMark } from "../temporaries.ts";
 import type { ContentHash } from "./content_hash.ts";
 
 const BLOCK_BYTES = 1 << 20;
@@ -35,15 +36,12 @@ export class PartFile {
     left.sort((a, b) => b.length - a.length);
     for (const part of left.slice(1)) await part.remove();
     if (left[0]) return left[0];
-    const mark = `${Deno.pid}-${crypto.randomUUID().slice(0, 8)}`;
-    const path = `${blob}.${mark}.incomplete`;
-    const file = await Deno.open(path, {
-      read: true,
-      write: true,
-      createNew: true,
-    });
-    await file.tryLock(true).catch(() => false);
-    return new PartFile(path, file, 0);
+    const { path, file } = claim(
+      () => `${blob}.${ownMark()}.incomplete`,
+      (path) =>
+        Deno.openSync(path, { read: true, write: true, createNew: true }),
+    );
+    return new PartFile(path, file!, 0);
   }
 
   static async #takeOver(path: string): Promise<PartFile | undefined> {

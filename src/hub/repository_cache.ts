@@ -1,4 +1,6 @@
 import { dirname, join, relative } from "@std/path";
+import { replaceFile } from "../replace_file.ts";
+import { temporaryFile } from "../temporaries.ts";
 import type { Subject } from "./describe_failure.ts";
 import { writing } from "./disk_failure.ts";
 import { isCommit } from "./repository_id.ts";
@@ -20,7 +22,7 @@ export interface RepositoryFile {
  * One repository's folder in the Hugging Face cache, in `huggingface_hub`'s
  * layout: contents in `blobs` by etag, commits of branches and tags in `refs`,
  * links to the contents in `snapshots/COMMIT`, listings in `trees`. Everything
- * is written beside its place and renamed.
+ * gets its name when it is whole.
  *
  * @see https://huggingface.co/docs/huggingface_hub/guides/manage-cache
  */
@@ -51,9 +53,9 @@ export class RepositoryCache {
   async setCommit(commit: string): Promise<void> {
     const { revision } = this.#subject;
     if (commit === revision || commit === await this.commit()) return;
-    await this.#replace(
+    await this.#write(
       join(this.folder, "refs", ...revision.split("/")),
-      (path) => Deno.writeTextFile(path, commit),
+      commit,
     );
   }
 
@@ -95,17 +97,16 @@ export class RepositoryCache {
     const blob = this.blob(file);
     const pointer = join(this.snapshot(commit), ...file.path.split("/"));
     if (await isFile(pointer, file.size)) return;
-    await this.#replace(pointer, async (path) => {
+    await writing(this.#subject.name, pointer, async () => {
+      await Deno.mkdir(dirname(pointer), { recursive: true });
       try {
-        await Deno.symlink(relative(dirname(pointer), blob), path);
+        await linkTo(blob, pointer);
       } catch (error) {
-        if (isFull(error)) throw error;
-        // Windows asks for a right to make links, Deno for all of the disk.
-        try {
-          await Deno.link(blob, path);
-        } catch {
-          await Deno.copyFile(blob, path);
-        }
+        if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+        // Another process was faster; or it is another content's.
+        if (await isFile(pointer, file.size)) return;
+        await Deno.remove(pointer);
+        await linkTo(blob, pointer);
       }
     });
   }
@@ -144,13 +145,9 @@ export class RepositoryCache {
         ...(sha256 ? { lfs_sha256: sha256, lfs_size: size } : {}),
       };
     }
-    await this.#replace(
+    await this.#write(
       this.#listingPath(commit),
-      (path) =>
-        Deno.writeTextFile(
-          path,
-          JSON.stringify({ format_version: 1, files }, null, 1),
-        ),
+      JSON.stringify({ format_version: 1, files }, null, 1),
     );
   }
 
@@ -163,21 +160,41 @@ export class RepositoryCache {
     return join(this.folder, "trees", `${commit}.json`);
   }
 
-  async #replace(
-    place: string,
-    write: (temporary: string) => Promise<void>,
-  ): Promise<void> {
-    const temporary = `${place}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+  async #write(place: string, text: string): Promise<void> {
     await writing(this.#subject.name, place, async () => {
       await Deno.mkdir(dirname(place), { recursive: true });
-      try {
-        await write(temporary);
-        await Deno.rename(temporary, place);
-      } catch (error) {
-        await Deno.remove(temporary).catch(() => {});
-        throw error;
-      }
+      replaceFile(place, text);
     });
+  }
+}
+
+/** Gives a content another name; nobody sees half of it there. */
+async function linkTo(blob: string, pointer: string): Promise<void> {
+  try {
+    await Deno.symlink(relative(dirname(pointer), blob), pointer);
+  } catch (error) {
+    if (isFull(error) || error instanceof Deno.errors.AlreadyExists) {
+      throw error;
+    }
+    // Windows asks for a right to make links, Deno for all of the disk.
+    try {
+      await Deno.link(blob, pointer);
+    } catch {
+      await copyWhole(blob, pointer);
+    }
+  }
+}
+
+async function copyWhole(from: string, place: string): Promise<void> {
+  const copy = temporaryFile(place);
+  try {
+    await Deno.copyFile(from, copy.path);
+    await Deno.rename(copy.path, place);
+  } catch (error) {
+    await Deno.remove(copy.path).catch(() => {});
+    throw error;
+  } finally {
+    copy.release();
   }
 }
 

@@ -19,6 +19,7 @@ import {
 } from "../convnext/mod.ts";
 import type { MergeSink } from "../merge/mod.ts";
 import { type ModelCard, modelCard } from "../report/mod.ts";
+import { replaceFile } from "../replace_file.ts";
 import { copyTaskMasks } from "./save_task_masks.ts";
 
 /** Element type of a saved model, as the command line names it. */
@@ -77,7 +78,6 @@ export async function writeModelFolder(
 ): Promise<void> {
   const dtype = content.dtype ?? baseDType(content.base);
   await replaceFolder(path, async (folder) => {
-    await writeConfig(folder, content.config, dtype);
     await writeTensors(folder, content, dtype);
     for (const [task, head] of content.heads) {
       const headFolder = join(folder, "heads", task);
@@ -96,6 +96,8 @@ export async function writeModelFolder(
         typeof content.card === "function" ? content.card() : content.card,
       ),
     );
+    // Last: without it, what a killed process leaves is no model to anybody.
+    await writeConfig(folder, content.config, dtype);
   });
 }
 
@@ -179,15 +181,9 @@ function classifierOf({ stateDict }: Head): StateDict {
   };
 }
 
-/**
- * Writes the model card of a saved model again, with more to tell; without a
- * break, so that an interrupt falls before or after it.
- */
+/** Writes the model card of a saved model again, with more to tell. */
 export function writeModelCard(folder: string, card: ModelCard): void {
-  const path = join(folder, "README.md");
-  const temporary = `${path}.partial`;
-  Deno.writeTextFileSync(temporary, modelCard(card));
-  Deno.renameSync(temporary, path);
+  replaceFile(join(folder, "README.md"), modelCard(card));
 }
 
 /** Options of {@linkcode saveModel}. */

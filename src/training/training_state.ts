@@ -6,6 +6,7 @@ import {
   type StateDict,
 } from "../checkpoint/mod.ts";
 import { CheckpointError } from "../fusion_error.ts";
+import { replaceFile } from "../replace_file.ts";
 import type { Optimizer } from "./optimizer.ts";
 import type { Parameter } from "./parameters.ts";
 
@@ -70,7 +71,7 @@ export async function saveTrainingState(
     await writer.abort();
     throw error;
   }
-  writeWhole(join(folder, PROGRESS), JSON.stringify(progress, null, 2) + "\n");
+  replaceFile(join(folder, PROGRESS), JSON.stringify(progress, null, 2) + "\n");
   removeOtherTensors(folder, file);
 }
 
@@ -183,20 +184,4 @@ function removeIfThere(path: string): void {
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
-}
-
-function writeWhole(path: string, text: string): void {
-  const temporary = `${path}.partial`;
-  const file = Deno.openSync(temporary, {
-    create: true,
-    write: true,
-    truncate: true,
-  });
-  const bytes = new TextEncoder().encode(text);
-  for (let from = 0; from < bytes.length;) {
-    from += file.writeSync(bytes.subarray(from));
-  }
-  file.syncSync();
-  file.close();
-  Deno.renameSync(temporary, path);
 }

@@ -1,15 +1,15 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { join } from "@std/path";
+import { basename, join } from "@std/path";
 import {
   cleanUpTemporaries,
   replaceFolder,
   SafetensorsWriter,
 } from "../../src/checkpoint/mod.ts";
 import { CheckpointError } from "../../src/fusion_error.ts";
+import { temporaryFolder } from "../../src/temporaries.ts";
 import { inTemporaryFolder, listNames } from "../temporary_folder.ts";
 
-/** A process id that Linux, macOS and Windows never give. */
-const DEAD = 2 ** 30 + 1;
+const DEAD = 12345;
 
 const writes = (name: string) => async (folder: string): Promise<void> => {
   await Deno.mkdir(join(folder, "heads"));
@@ -140,10 +140,9 @@ Deno.test("replaceFolder() puts right what a killed process left", async () => {
     const target = join(parent, "model");
     const dead = join(parent, `.model.${DEAD}-01234567.partial`);
     const old = join(parent, `.model.${DEAD}-01234567.old`);
-    const alive = `.model.${Deno.pid}-01234567.partial`;
+    const alive = temporaryFolder(target);
     const alike = `.models.${DEAD}-01234567.partial`;
     await Deno.mkdir(dead);
-    await Deno.mkdir(join(parent, alive));
     await Deno.mkdir(join(parent, alike));
     // Killed between its two renames, with nothing under the folder's name.
     await Deno.mkdir(old);
@@ -153,7 +152,11 @@ Deno.test("replaceFolder() puts right what a killed process left", async () => {
       await writes("after")(temporary);
     });
     assertEquals(content(target), "after");
-    assertEquals(listNames(parent), [alive, alike, "model"].sort());
+    assertEquals(
+      listNames(parent),
+      [basename(alive.path), alike, "model"].sort(),
+    );
+    alive.release();
   });
 });
 
