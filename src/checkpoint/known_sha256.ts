@@ -1,4 +1,5 @@
 import { basename, dirname, join } from "@std/path";
+import { replaceFile } from "../replace_file.ts";
 import { sha256File } from "./sha256.ts";
 
 /** What tells that a file is still the one that was hashed. */
@@ -67,19 +68,16 @@ async function readMemory(file: string): Promise<Record<string, KnownFile>> {
   }
 }
 
-/** What cannot be remembered is hashed again the next time. */
 async function remember(
   file: string,
   place: string,
   known: KnownFile,
 ): Promise<void> {
-  const temporary = `${file}.${crypto.randomUUID()}.partial`;
   try {
     await Deno.mkdir(dirname(file), { recursive: true });
     const memory = { ...await readMemory(file), [place]: known };
-    await Deno.writeTextFile(temporary, JSON.stringify(memory));
-    await Deno.rename(temporary, file);
+    replaceFile(file, JSON.stringify(memory));
   } catch {
-    await Deno.remove(temporary).catch(() => {});
+    // It is hashed again the next time.
   }
 }

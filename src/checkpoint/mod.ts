@@ -9,7 +9,6 @@ export { knownSha256 } from "./known_sha256.ts";
 export * from "./memory_state_dict.ts";
 export * from "./open_checkpoint.ts";
 export * from "./pytorch_file.ts";
-export { errorCode, reasonOf } from "./reason.ts";
 export * from "./replace_folder.ts";
 export * from "./safetensors.ts";
 export * from "./safetensors_writer.ts";

@@ -1,7 +1,7 @@
 import { basename, join } from "@std/path";
 import { CheckpointError } from "../fusion_error.ts";
 import { openPytorch } from "./pytorch_file.ts";
-import { reasonOf } from "./reason.ts";
+import { reasonOf } from "../reason.ts";
 import { openSafetensors } from "./safetensors.ts";
 import { openSharded, shardFiles } from "./sharded.ts";
 import type { StateDict } from "./state_dict.ts";

@@ -1,7 +1,7 @@
 import { CheckpointError } from "../fusion_error.ts";
 import type { BinaryFile } from "./binary_file.ts";
 import { bytesOf, decodeElements, DTYPE_BYTES } from "./element_type.ts";
-import { reasonOf } from "./reason.ts";
+import { reasonOf } from "../reason.ts";
 import type { DType } from "./state_dict.ts";
 import { shown } from "./shown.ts";
 

@@ -1,11 +1,61 @@
 import { basename, dirname, join, resolve } from "@std/path";
-import { CheckpointError, FusionError } from "../fusion_error.ts";
+import { CheckpointError } from "../fusion_error.ts";
 import { besides, ownMark, temporaryFolder } from "../temporaries.ts";
-import { errorCode, reasonOf } from "./reason.ts";
+import { cannotWrite, errorCode } from "../reason.ts";
 import { syncPath } from "./sync_path.ts";
 
 /** A folder that has one of these holds a model, and may be replaced. */
 const MODEL_FILES = ["config.json", "merge.json", "model.json"];
+
+/** Tells a folder from another one that comes to stand in its place. */
+export interface FolderIdentity {
+  /** Number of its inode; null where the system has none. */
+  readonly inode: number | null;
+  /** Number of its device. */
+  readonly device: number;
+}
+
+/** The identity of the folder at a path. */
+function identityOf(path: string): FolderIdentity {
+  const { ino, dev } = Deno.statSync(path);
+  return { inode: ino, device: dev };
+}
+
+/**
+ * Does something in a folder, unless another process has put another one in its
+ * place; none does meanwhile, where the system has locks.
+ *
+ * @param work What is done, without a break.
+ * @returns Whether it was done.
+ */
+export function inFolderItself(
+  path: string,
+  { inode, device }: FolderIdentity,
+  work: () => void,
+): boolean {
+  using _lock = lockedFolder(path);
+  try {
+    const now = identityOf(path);
+    if (now.inode !== inode || now.device !== device) return false;
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return false;
+    throw error;
+  }
+  work();
+  return true;
+}
+
+/** Waits for a lock on a folder, where there is one and locks work. */
+function lockedFolder(path: string): Disposable {
+  let file: Deno.FsFile | undefined;
+  try {
+    file = Deno.openSync(path);
+    file.lockSync(true);
+  } catch {
+    // Nothing to wait for.
+  }
+  return { [Symbol.dispose]: () => file?.close() };
+}
 
 /**
  * Writes a folder beside its place and renames it: nobody sees half of it, and
@@ -15,27 +65,23 @@ const MODEL_FILES = ["config.json", "merge.json", "model.json"];
  * @param write Fills the folder whose path it is given.
  * @throws {CheckpointError} If `target` may not be replaced or cannot be
  * written; it is then as it was.
+ * @returns What tells the folder from one that another process puts there.
  */
 export async function replaceFolder(
   target: string,
   write: (temporary: string) => Promise<void>,
-): Promise<void> {
+): Promise<FolderIdentity> {
   try {
-    await replace(target, write);
+    return await replace(target, write);
   } catch (error) {
-    if (error instanceof FusionError || errorCode(error) === undefined) {
-      throw error;
-    }
-    throw new CheckpointError(`cannot write ${target}: ${reasonOf(error)}`, {
-      cause: error,
-    });
+    throw cannotWrite(target, error);
   }
 }
 
 async function replace(
   target: string,
   write: (temporary: string) => Promise<void>,
-): Promise<void> {
+): Promise<FolderIdentity> {
   let place = resolve(target);
   try {
     // The folder itself, not a link to it, is renamed.
@@ -49,8 +95,10 @@ async function replace(
   checkReplaceable(target, place);
 
   const { path: temporary, release } = temporaryFolder(place);
+  let identity: FolderIdentity;
   try {
     await write(temporary);
+    identity = identityOf(temporary);
     syncTree(temporary);
     // Meanwhile somebody may have put something else there.
     checkReplaceable(target, place);
@@ -66,6 +114,7 @@ async function replace(
     release();
   }
   syncPath(parent, true);
+  return identity;
 }
 
 /** Checks that nothing is lost but a model. */
@@ -110,7 +159,7 @@ const MOST_SWAPS = 100;
 function swap(temporary: string, place: string): void {
   for (let tries = 1;; tries++) {
     const aside = join(dirname(place), `.${basename(place)}.${ownMark()}.old`);
-    const replaces = renameIfThere(place, aside);
+    const replaces = renameUnlocked(place, aside);
     try {
       Deno.renameSync(temporary, place);
     } catch (error) {
@@ -129,6 +178,12 @@ function swap(temporary: string, place: string): void {
 function isTaken(error: unknown): boolean {
   const code = errorCode(error);
   return code === "ENOTEMPTY" || code === "EEXIST";
+}
+
+/** Renames what nobody is working in: see {@linkcode inFolderItself}. */
+function renameUnlocked(from: string, to: string): boolean {
+  using _lock = lockedFolder(from);
+  return renameIfThere(from, to);
 }
 
 /** @returns Whether there was something to rename. */

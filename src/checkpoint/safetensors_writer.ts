@@ -5,7 +5,7 @@ import { BinaryFile } from "./binary_file.ts";
 import { checkRange, noSuchTensor } from "./element_range.ts";
 import { ElementRanges } from "./element_ranges.ts";
 import { DTYPE_BYTES, encodeElements } from "./element_type.ts";
-import { errorCode, reasonOf } from "./reason.ts";
+import { errorCode, reasonOf } from "../reason.ts";
 import { LARGEST_HEADER, LENGTH_BYTES } from "./safetensors_header.ts";
 import { elementCount, type TensorInfo } from "./state_dict.ts";
 import { syncPath } from "./sync_path.ts";

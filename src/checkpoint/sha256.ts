@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { CheckpointError } from "../fusion_error.ts";
 import { BinaryFile } from "./binary_file.ts";
-import { reasonOf } from "./reason.ts";
+import { reasonOf } from "../reason.ts";
 
 const BLOCK_BYTES = 1 << 22;
 

@@ -2,7 +2,7 @@ import { dirname, join } from "@std/path";
 import { CheckpointError } from "../fusion_error.ts";
 import { duplicateKey } from "./duplicate_key.ts";
 import { noSuchTensor } from "./element_range.ts";
-import { reasonOf } from "./reason.ts";
+import { reasonOf } from "../reason.ts";
 import { shown } from "./shown.ts";
 import type { StateDict } from "./state_dict.ts";
 

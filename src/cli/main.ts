@@ -5,6 +5,7 @@
  */
 import { Command, CommanderError } from "commander";
 import { FusionError } from "../fusion_error.ts";
+import { errorCode } from "../reason.ts";
 
 interface CommandDescription {
   name: string;
@@ -250,7 +251,7 @@ function program(): Command {
 /** Whether what failed lies outside: a full disk, a source that went away. */
 function isEnvironment(error: unknown): error is Error {
   return error instanceof Error && !(error instanceof Deno.errors.NotCapable) &&
-    ENVIRONMENT.has((error as { code?: string }).code ?? "");
+    ENVIRONMENT.has(errorCode(error) ?? "");
 }
 
 const ENVIRONMENT = new Set(

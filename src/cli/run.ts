@@ -1,6 +1,7 @@
 import { basename } from "@std/path";
 import { stringify } from "@std/yaml";
 import { useBackend } from "../backend/mod.ts";
+import { type FolderIdentity, inFolderItself } from "../checkpoint/mod.ts";
 import {
   composeRunConfig,
   createMethod,
@@ -99,16 +100,24 @@ export async function run(
     }
     return;
   }
-  const card = await mergeWithProgress(pool, method, path, config);
+  const { card, identity } = await mergeWithProgress(
+    pool,
+    method,
+    path,
+    config,
+  );
   tellBackend(backend);
   console.error(`merged model: ${path}`);
   if (taskPool) {
     const model = await loadMultiTaskModel(path);
+    if (!inFolderItself(path, identity, () => {})) throw replaced(path);
     const report = await evaluateMerged(taskPool, model, method, config, {
       json,
       data: await savedData(path),
     });
-    writeModelCard(path, { ...card, report });
+    if (!writeModelCard(path, { ...card, report }, identity)) {
+      console.error(`${replaced(path).message}; its model card is left alone`);
+    }
   }
   if (config.push_to_hub) {
     console.error(`pushed: ${await pushToHub(path, config.push_to_hub)}`);
@@ -120,19 +129,28 @@ async function mergeWithProgress(
   method: BoundMethod,
   path: string,
   config: RunConfig,
-): Promise<ModelCard> {
+): Promise<{ card: ModelCard; identity: FolderIdentity }> {
   const bar = progressBar("Merging");
+  let identity: FolderIdentity | undefined;
   const write = method.method.ensemble ? ensembleToFolder : mergeToFolder;
   try {
-    return await write(pool, method, path, {
+    const card = await write(pool, method, path, {
       ...mergeOptions(config),
       dtype: config.dtype ?? undefined,
       card: { modelpool: config.modelpool },
       onProgress: (done, total) => bar.update(done, total),
+      onWritten: (written) => identity = written,
     });
+    return { card, identity: identity! };
   } finally {
     bar.stop();
   }
+}
+
+function replaced(path: string): ModelPoolError {
+  return new ModelPoolError(
+    `${path}: another process has put another model there meanwhile`,
+  );
 }
 
 async function evaluateMerged(

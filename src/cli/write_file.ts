@@ -1,6 +1,6 @@
 import { dirname, resolve } from "@std/path";
-import { reasonOf } from "../checkpoint/mod.ts";
 import { ConfigError } from "../fusion_error.ts";
+import { reasonOf } from "../reason.ts";
 import { replaceFile } from "../replace_file.ts";
 
 /**

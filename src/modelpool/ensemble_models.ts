@@ -47,13 +47,13 @@ export async function ensembleToFolder(
   pool: ConvNextForImageClassificationPool,
   method: BoundMethod,
   path: string,
-  { dtype, card, onProgress }: MergeToFolderOptions = {},
+  { dtype, card, onProgress, onWritten }: MergeToFolderOptions = {},
 ): Promise<ModelCard> {
   const rule = ruleOf(pool, method);
   await pool.checkSavePath(path);
   const fullCard = { ...cardOf(pool, method), ...card };
   const processor = await pool.loadProcessorIfAny();
-  await replaceFolder(path, async (folder) => {
+  const identity = await replaceFolder(path, async (folder) => {
     for (const [i, name] of pool.modelNames.entries()) {
       const base = await pool.openStateDict(name);
       try {
@@ -71,14 +71,16 @@ export async function ensembleToFolder(
       onProgress?.(i + 1, pool.length);
     }
     await processor?.save(folder);
+    // Nothing is merged, so there are no fusion targets.
+    await writeJson(folder, "merge.json", await mergeInfo(pool, method, []));
+    await Deno.writeTextFile(join(folder, "README.md"), modelCard(fullCard));
+    // Last: without it, what a killed process leaves is no model to anybody.
     await writeJson(folder, "ensemble.json", {
       ...rule,
       members: pool.modelNames,
     });
-    // Nothing is merged, so there are no fusion targets.
-    await writeJson(folder, "merge.json", await mergeInfo(pool, method, []));
-    await Deno.writeTextFile(join(folder, "README.md"), modelCard(fullCard));
   });
+  onWritten?.(identity);
   return fullCard;
 }
 

@@ -1,6 +1,10 @@
 import { dirname, join } from "@std/path";
 import * as tf from "@tensorflow/tfjs";
-import { knownSha256, listCheckpointFiles } from "../checkpoint/mod.ts";
+import {
+  type FolderIdentity,
+  knownSha256,
+  listCheckpointFiles,
+} from "../checkpoint/mod.ts";
 import {
   convNextFromStateDict,
   fusionTargetsAmong,
@@ -91,6 +95,8 @@ export interface MergeToFolderOptions extends MergeModelsOptions {
   dtype?: SaveDType | undefined;
   /** What the model card tells besides the models and the method. */
   card?: Partial<ModelCard>;
+  /** Told, once the folder has its place, what tells it from another one. */
+  onWritten?: ((identity: FolderIdentity) => void) | undefined;
 }
 
 /**
@@ -105,7 +111,7 @@ export async function mergeToFolder(
   pool: ConvNextForImageClassificationPool,
   method: BoundMethod,
   path: string,
-  { dtype, card, ...options }: MergeToFolderOptions = {},
+  { dtype, card, onWritten, ...options }: MergeToFolderOptions = {},
 ): Promise<ModelCard> {
   await pool.checkSavePath(path);
   const data = await imagesOfPool(pool, method, tellers(options));
@@ -124,7 +130,7 @@ export async function mergeToFolder(
       ...fullCard,
       ...(data && { warnings: data.record().warnings }),
     });
-    await writeModelFolder(path, {
+    const identity = await writeModelFolder(path, {
       config: await pool.loadConfig(pool.pretrainedOrFirstName),
       base: baseOf(open),
       merge: {
@@ -148,6 +154,7 @@ export async function mergeToFolder(
       }),
       dtype,
     });
+    onWritten?.(identity);
     if (data) options.onData?.(data.record());
     return cardWithWarnings();
   } finally {

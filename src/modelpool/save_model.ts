@@ -3,6 +3,8 @@ import type * as tf from "@tensorflow/tfjs";
 import {
   type DType,
   elementCount,
+  type FolderIdentity,
+  inFolderItself,
   replaceFolder,
   SafetensorsWriter,
   type StateDict,
@@ -71,13 +73,15 @@ export interface ModelContent {
  * `model.safetensors`, `preprocessor_config.json`, `heads/<task>/`,
  * `masks/`, `merge.json` and `README.md`. It is written beside its place and renamed: a
  * reader never sees half of it.
+ *
+ * @returns What tells the folder from one that another process puts there.
  */
 export async function writeModelFolder(
   path: string,
   content: ModelContent,
-): Promise<void> {
+): Promise<FolderIdentity> {
   const dtype = content.dtype ?? baseDType(content.base);
-  await replaceFolder(path, async (folder) => {
+  return await replaceFolder(path, async (folder) => {
     await writeTensors(folder, content, dtype);
     for (const [task, head] of content.heads) {
       const headFolder = join(folder, "heads", task);
@@ -181,9 +185,22 @@ function classifierOf({ stateDict }: Head): StateDict {
   };
 }
 
-/** Writes the model card of a saved model again, with more to tell. */
-export function writeModelCard(folder: string, card: ModelCard): void {
-  replaceFile(join(folder, "README.md"), modelCard(card));
+/**
+ * Writes the model card of a saved model again, with more to tell.
+ *
+ * @param identity The folder's, as it was saved.
+ * @returns False, and nothing is written, if another one is in its place.
+ */
+export function writeModelCard(
+  folder: string,
+  card: ModelCard,
+  identity: FolderIdentity,
+): boolean {
+  return inFolderItself(
+    folder,
+    identity,
+    () => replaceFile(join(folder, "README.md"), modelCard(card)),
+  );
 }
 
 /** Options of {@linkcode saveModel}. */

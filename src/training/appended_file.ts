@@ -1,3 +1,5 @@
+import { cannotWrite } from "../reason.ts";
+
 /** A file that only grows. */
 export interface AppendedFile {
   /** Bytes in it. */
@@ -18,9 +20,18 @@ export interface AppendedFile {
  * @param length Bytes to keep of what is there.
  */
 export function appendedFile(path: string, length: number): AppendedFile {
-  const file = Deno.openSync(path, { create: true, write: true });
+  const writing = <T>(work: () => T): T => {
+    try {
+      return work();
+    } catch (error) {
+      throw cannotWrite(path, error);
+    }
+  };
+  const file = writing(() =>
+    Deno.openSync(path, { create: true, write: true })
+  );
   let end = Math.min(length, file.statSync().size);
-  file.truncateSync(end);
+  writing(() => file.truncateSync(end));
   file.seekSync(end, Deno.SeekMode.Start);
   return {
     get length(): number {
@@ -28,11 +39,11 @@ export function appendedFile(path: string, length: number): AppendedFile {
     },
     append(bytes: Uint8Array): void {
       for (let from = 0; from < bytes.length;) {
-        from += file.writeSync(bytes.subarray(from));
+        from += writing(() => file.writeSync(bytes.subarray(from)));
       }
       end += bytes.length;
     },
-    sync: () => file.syncDataSync(),
+    sync: () => writing(() => file.syncDataSync()),
     close: () => file.close(),
   };
 }

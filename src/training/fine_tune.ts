@@ -2,6 +2,7 @@ import { join } from "@std/path";
 import type * as tf from "@tensorflow/tfjs";
 import { configOf, numLabels } from "../convnext/mod.ts";
 import { ConfigError, MethodError } from "../fusion_error.ts";
+import { cannotWrite } from "../reason.ts";
 import { evaluateExamples, type Validation } from "./evaluate.ts";
 import { Examples } from "./examples.ts";
 import type {
@@ -129,7 +130,9 @@ class Run {
   async #begin(): Promise<void> {
     const { log_dir: folder, resume = true } = this.options;
     if (folder === undefined) return;
-    await Deno.mkdir(folder, { recursive: true });
+    await Deno.mkdir(folder, { recursive: true }).catch((error) => {
+      throw cannotWrite(folder, error);
+    });
     const progress = resume ? await readTrainingProgress(folder) : undefined;
     if (progress) {
       checkRecipe(progress.recipe, this.#recipe, folder);

@@ -6,6 +6,7 @@ import {
   type StateDict,
 } from "../checkpoint/mod.ts";
 import { CheckpointError } from "../fusion_error.ts";
+import { cannotWrite } from "../reason.ts";
 import { replaceFile } from "../replace_file.ts";
 import type { Optimizer } from "./optimizer.ts";
 import type { Parameter } from "./parameters.ts";
@@ -71,7 +72,12 @@ export async function saveTrainingState(
     await writer.abort();
     throw error;
   }
-  replaceFile(join(folder, PROGRESS), JSON.stringify(progress, null, 2) + "\n");
+  const state = join(folder, PROGRESS);
+  try {
+    replaceFile(state, JSON.stringify(progress, null, 2) + "\n");
+  } catch (error) {
+    throw cannotWrite(state, error);
+  }
   removeOtherTensors(folder, file);
 }
 

@@ -9,7 +9,7 @@ import { openConvNext } from "../../src/convnext/mod.ts";
 import { FusionError } from "../../src/fusion_error.ts";
 import { dataPath } from "../reference.ts";
 import { inTemporaryFolder } from "../temporary_folder.ts";
-import { FUZZ_RUNS, mutations } from "./mutations.ts";
+import { fuzz, mutations } from "./mutations.ts";
 
 /** Longest that one damaged file of some kB may take, in milliseconds. */
 const LONGEST = 2000;
@@ -63,13 +63,13 @@ for (const [name, file] of Object.entries(FILES)) {
     );
     await inTemporaryFolder(async (folder) => {
       const path = `${folder}/${file.split("/").at(-1)}`;
-      await fc.assert(
+      await fuzz(
+        name,
         fc.asyncProperty(mutations, async (mutate) => {
           const bytes = mutate(original);
           await Deno.writeFile(path, bytes);
           await assertSafe(path, bytes.length);
         }),
-        { numRuns: FUZZ_RUNS },
       );
     });
   });
@@ -84,7 +84,8 @@ for (const model of ["convnextv2", "timm"]) {
         `${folder}/model.safetensors`,
         `${copy}/model.safetensors`,
       );
-      await fc.assert(
+      await fuzz(
+        `config.json of ${model}`,
         fc.asyncProperty(mutations, async (mutate) => {
           await Deno.writeFile(`${copy}/config.json`, mutate(original));
           await assertSafe(
@@ -93,7 +94,6 @@ for (const model of ["convnextv2", "timm"]) {
             async (path) => (await openConvNext(path)).stateDict,
           );
         }),
-        { numRuns: FUZZ_RUNS },
       );
     });
   });
@@ -109,7 +109,8 @@ Deno.test("fuzz: config.json of any JSON", async () => {
     const original = JSON.parse(
       await Deno.readTextFile(`${source}/config.json`),
     );
-    await fc.assert(
+    await fuzz(
+      "config.json of any JSON",
       fc.asyncProperty(
         fc.constantFrom("architecture", ...Object.keys(original)),
         fc.oneof(
@@ -128,7 +129,6 @@ Deno.test("fuzz: config.json of any JSON", async () => {
           );
         },
       ),
-      { numRuns: FUZZ_RUNS },
     );
   });
 });
@@ -154,7 +154,8 @@ Deno.test("fuzz: pickles of random instructions", async () => {
   );
   await inTemporaryFolder(async (folder) => {
     const path = `${folder}/model.pt`;
-    await fc.assert(
+    await fuzz(
+      "pickles of random instructions",
       fc.asyncProperty(
         fc.array(instruction, { maxLength: 60 }),
         async (instructions) => {
@@ -168,7 +169,7 @@ Deno.test("fuzz: pickles of random instructions", async () => {
           await assertSafe(path, bytes.length);
         },
       ),
-      { numRuns: 10 * FUZZ_RUNS },
+      10,
     );
   });
 });

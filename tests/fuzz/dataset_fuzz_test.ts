@@ -6,7 +6,7 @@ import { composeRunConfig } from "../../src/config/mod.ts";
 import { dataPath } from "../reference.ts";
 import { inTemporaryFolder } from "../temporary_folder.ts";
 import { assertSafe, assertSafeDataset } from "./dataset_case.ts";
-import { FUZZ_RUNS, mutations } from "./mutations.ts";
+import { fuzz, mutations } from "./mutations.ts";
 
 const DATASETS = dataPath("tests/data/datasets");
 
@@ -34,12 +34,12 @@ for (const [name, file] of Object.entries(FILES)) {
     const whole = await Deno.readFile(`${DATASETS}/${file}`);
     await inTemporaryFolder(async (folder) => {
       const path = `${folder}/x.${file.split(".").at(-1)}`;
-      await fc.assert(
+      await fuzz(
+        name,
         fc.asyncProperty(mutations, async (change) => {
           await Deno.writeFile(path, change(whole));
           await assertSafeDataset(path, folder);
         }),
-        { numRuns: FUZZ_RUNS },
       );
     });
   });
@@ -57,13 +57,13 @@ for (const part of ["images", "labels"]) {
     await inTemporaryFolder(async (folder) => {
       await Deno.writeFile(`${folder}/images.idx`, files.images);
       await Deno.writeFile(`${folder}/labels.idx`, files.labels);
-      await fc.assert(
+      await fuzz(
+        `IDX ${part}`,
         fc.asyncProperty(mutations, async (change) => {
           const bytes = change(files[part as "images" | "labels"]);
           await Deno.writeFile(`${folder}/${part}.idx`, bytes);
           await assertSafeDataset(folder, folder);
         }),
-        { numRuns: FUZZ_RUNS },
       );
     });
   });
@@ -78,12 +78,12 @@ Deno.test("fuzz: damaged compressed IDX", async () => {
       dataPath("demo/data/optdigits/test/labels.idx.gz"),
       `${folder}/labels.idx.gz`,
     );
-    await fc.assert(
+    await fuzz(
+      "compressed IDX",
       fc.asyncProperty(mutations, async (change) => {
         await Deno.writeFile(`${folder}/images.idx.gz`, change(whole));
         await assertSafeDataset(folder, folder);
       }),
-      { numRuns: FUZZ_RUNS },
     );
   });
 });
@@ -92,11 +92,11 @@ for (const { name } of Deno.readDirSync(dataPath("tests/data/images"))) {
   if (!/\.(png|jpg)$/.test(name) || /large/.test(name)) continue;
   Deno.test(`fuzz: damaged image ${name}`, async () => {
     const whole = await Deno.readFile(dataPath(`tests/data/images/${name}`));
-    await fc.assert(
+    await fuzz(
+      `image ${name}`,
       fc.asyncProperty(mutations, async (change) => {
         await assertSafe("image", () => decodeImage(change(whole)));
       }),
-      { numRuns: FUZZ_RUNS },
     );
   });
 }
@@ -118,7 +118,8 @@ Deno.test("fuzz: text as tables, data set cards and images", async () => {
       { maxLength: 60 },
     ).map((parts) => parts.join("")),
   );
-  await fc.assert(
+  await fuzz(
+    "tables, cards and images of text",
     fc.asyncProperty(text, async (text) => {
       await assertSafe("x", () => {
         Array.from(parseCsv(text, "x"));
@@ -134,7 +135,7 @@ Deno.test("fuzz: text as tables, data set cards and images", async () => {
       const bytes = new TextEncoder().encode(text);
       await assertSafe("image", () => decodeImage(bytes));
     }),
-    { numRuns: FUZZ_RUNS * 5 },
+    5,
   );
 });
 
@@ -144,7 +145,8 @@ for (const group of ["modelpool", "taskpool"]) {
     await inTemporaryFolder(async (folder) => {
       const path = `${folder}/x.yaml`;
       const others = group === "modelpool" ? [] : ["modelpool=demo"];
-      await fc.assert(
+      await fuzz(
+        `YAML of a ${group}`,
         fc.asyncProperty(mutations, async (change) => {
           await Deno.writeFile(path, change(whole));
           // The message names the file, or a preset that it names.
@@ -158,7 +160,6 @@ for (const group of ["modelpool", "taskpool"]) {
               ]),
           );
         }),
-        { numRuns: FUZZ_RUNS },
       );
     });
   });

@@ -1,9 +1,27 @@
 import * as fc from "fast-check";
 
 /** How many inputs a property tries: `CONVNEXT_FUSION_FUZZ_RUNS`, or a few. */
-export const FUZZ_RUNS: number = Number(
+const FUZZ_RUNS: number = Number(
   Deno.env.get("CONVNEXT_FUSION_FUZZ_RUNS") || 40,
 );
+
+/**
+ * Tries a property.
+ *
+ * @param reader What it is that is tried, for those who count.
+ * @param times How many times as many inputs as usual.
+ */
+export async function fuzz<T>(
+  reader: string,
+  property: fc.IAsyncPropertyWithHooks<T>,
+  times = 1,
+): Promise<void> {
+  const numRuns = times * FUZZ_RUNS;
+  await fc.assert(property, { numRuns });
+  if (Deno.env.get("CONVNEXT_FUSION_FUZZ_RUNS")) {
+    console.log(`tried ${numRuns}: ${reader}`);
+  }
+}
 
 /** One change of a file's bytes; places are fractions of its length. */
 type Mutation = (bytes: Uint8Array) => Uint8Array;
