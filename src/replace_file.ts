@@ -1,3 +1,4 @@
+import { resolve } from "@std/path";
 import { temporaryFile } from "./temporaries.ts";
 
 /**
@@ -6,10 +7,16 @@ import { temporaryFile } from "./temporaries.ts";
  * interrupt falls before or after it.
  *
  * @param path The file, in a folder that exists.
+ * @param owner The folder that the file is part of: the temporary file stands
+ * beside that, so that a killed process leaves nothing in it.
  * @throws The system's error; what was there before is left as it was.
  */
-export function replaceFile(path: string, text: string): void {
-  const temporary = temporaryFile(path);
+export function replaceFile(
+  path: string,
+  text: string,
+  owner: string = path,
+): void {
+  const temporary = temporaryFile(resolve(owner));
   try {
     using file = Deno.openSync(temporary.path, { write: true });
     const bytes = new TextEncoder().encode(text);

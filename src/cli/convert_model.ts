@@ -25,6 +25,7 @@ import {
 } from "../convnext/mod.ts";
 import { FusionError } from "../fusion_error.ts";
 import type { SaveDType } from "../modelpool/mod.ts";
+import { replaceFile } from "../replace_file.ts";
 import { copyIfThere, readTextIfThere } from "./optional_file.ts";
 import { dtypeName, DTYPES, writeTensors } from "./write_tensors.ts";
 
@@ -132,7 +133,7 @@ async function writeHuggingFace(
     }
   }
   await writeTensors(folder, stateDict, dtype);
-  await Deno.writeTextFile(
+  replaceFile(
     join(folder, "config.json"),
     text ?? json(Object.fromEntries(
       Object.entries({
@@ -168,7 +169,7 @@ async function writeTimm(
     usesConvolutions(timm),
   );
   await writeTensors(folder, view, dtype);
-  await Deno.writeTextFile(
+  replaceFile(
     join(folder, "config.json"),
     text ?? json({
       ...timm,

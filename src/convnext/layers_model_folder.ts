@@ -2,6 +2,7 @@ import { join } from "@std/path";
 import * as tf from "@tensorflow/tfjs";
 import { oneLine } from "../checkpoint/mod.ts";
 import { CheckpointError } from "../fusion_error.ts";
+import { replaceFile } from "../replace_file.ts";
 // Registers the layers that a saved model names.
 import "./convnext_layer.ts";
 import "./layer_norm.ts";
@@ -31,7 +32,7 @@ export async function saveLayersModel(
       join(folder, WEIGHTS),
       new Uint8Array(tf.io.CompositeArrayBuffer.join(weightData)),
     );
-    await Deno.writeTextFile(join(folder, "model.json"), JSON.stringify(json));
+    replaceFile(join(folder, "model.json"), JSON.stringify(json));
     return {
       modelArtifactsInfo: { dateSaved: new Date(), modelTopologyType: "JSON" },
     };

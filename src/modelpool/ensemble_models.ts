@@ -11,6 +11,7 @@ import {
   mergeInfo,
   type MergeToFolderOptions,
 } from "./merge_models.ts";
+import { replaceFile } from "../replace_file.ts";
 import { writeModelFolder } from "./save_model.ts";
 
 /**
@@ -75,10 +76,10 @@ export async function ensembleToFolder(
     await writeJson(folder, "merge.json", await mergeInfo(pool, method, []));
     await Deno.writeTextFile(join(folder, "README.md"), modelCard(fullCard));
     // Last: without it, what a killed process leaves is no model to anybody.
-    await writeJson(folder, "ensemble.json", {
-      ...rule,
-      members: pool.modelNames,
-    });
+    replaceFile(
+      join(folder, "ensemble.json"),
+      JSON.stringify({ ...rule, members: pool.modelNames }, null, 2) + "\n",
+    );
   });
   onWritten?.(identity);
   return fullCard;

@@ -86,7 +86,7 @@ export async function writeModelFolder(
     for (const [task, head] of content.heads) {
       const headFolder = join(folder, "heads", task);
       await Deno.mkdir(headFolder, { recursive: true });
-      await writeConfig(headFolder, head.config, dtype);
+      writeConfig(headFolder, head.config, dtype);
       await writeTensors(headFolder, { base: classifierOf(head) }, dtype);
     }
     await content.writeMasks?.(folder);
@@ -101,7 +101,7 @@ export async function writeModelFolder(
       ),
     );
     // Last: without it, what a killed process leaves is no model to anybody.
-    await writeConfig(folder, content.config, dtype);
+    writeConfig(folder, content.config, dtype);
   });
 }
 
@@ -114,11 +114,11 @@ function baseDType(base: StateDict): SaveDType {
     "float32";
 }
 
-async function writeConfig(
+function writeConfig(
   folder: string,
   config: ConvNextConfig,
   dtype: SaveDType,
-): Promise<void> {
+): void {
   const { torch_dtype: _, ...rest } = config;
   const json = JSON.stringify(
     {
@@ -130,7 +130,7 @@ async function writeConfig(
     2,
   );
   // transformers refuses a whole number where its config has a float.
-  await Deno.writeTextFile(
+  replaceFile(
     join(folder, "config.json"),
     json.replace(WHOLE_FLOAT, "$1.0") + "\n",
   );
@@ -199,7 +199,10 @@ export function writeModelCard(
   return inFolderItself(
     folder,
     identity,
-    () => replaceFile(join(folder, "README.md"), modelCard(card)),
+    () => {
+      const place = Deno.realPathSync(folder);
+      replaceFile(join(place, "README.md"), modelCard(card), place);
+    },
   );
 }
 

@@ -104,7 +104,7 @@ const finetune: KillCase = {
     "max_steps=4",
     "state_interval=1",
     "save_interval=2",
-    "save_top_k=1",
+    "save_top_k=-1",
     BACKEND,
   ],
   // TensorBoard wants the time in an event file's name, which the state tells.

@@ -42,7 +42,11 @@ export async function killAtRandom(
   };
   await emptyFolder(prepared.work);
   for (let tries = 0; result.kills < count && tries < 3 * count; tries++) {
-    if (!await killOnce(prepared, result)) continue;
+    if (!await killOnce(prepared, result)) {
+      // It was faster. From nothing, it will have more to do.
+      await emptyFolder(prepared.work);
+      continue;
+    }
     result.lost.push(...await lossesOf(prepared));
     if (Math.random() < FINISHED) {
       await finish();

@@ -150,8 +150,11 @@ export async function lossesOf(prepared: Prepared): Promise<string[]> {
     .map((path) => `source${path} changed`);
   for (const path of resultsIn(work)) {
     const found = snapshot(join(work, path));
-    // Put aside, a model is what it was under its name.
-    const name = path.replace(/(^|\/)\.([^/]+)\.\d+-[0-9a-f]{8}\.old$/, "$1$2");
+    // Before it has its name, and put aside, a model is what it is to be.
+    const name = path.replace(
+      /(^|\/)\.([^/]+)\.\d+-[0-9a-f]{8}\.(?:old|partial)$/,
+      "$1$2",
+    );
     const wholes = allowed.get(name) ?? [];
     const nearest = wholes.map((whole) => difference(found, whole))
       .sort((a, b) => a.length - b.length)[0];
