@@ -2,9 +2,10 @@
  * `deno task test:faults [kills=200] [fuzz=2000]`: kills every command many
  * times, damages files for every reader, and tells how many, and what was lost.
  */
+import { fromFileUrl } from "@std/path";
+import { markdownTable } from "../../src/report/mod.ts";
 import { HubServer } from "../hub_server/hub_server.ts";
 import { inTemporaryFolder } from "../temporary_folder.ts";
-import { markdownTable } from "../../src/report/mod.ts";
 import { killCases } from "./commands.ts";
 import { killAtRandom } from "./kill.ts";
 import { prepareCase } from "./kill_case.ts";
@@ -44,44 +45,48 @@ async function killAll(): Promise<number> {
   return lost.length;
 }
 
-/** Runs tests; prints the lines of its output that are asked for. */
+/** Runs tests. */
 async function runTests(
   title: string,
-  folders: string[],
-  env: Record<string, string>,
-): Promise<string | undefined> {
+  path: string,
+  env: Record<string, string> = {},
+): Promise<boolean> {
   console.error(title);
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["test", "--quiet", "-A", "--parallel", "--no-check", ...folders],
+    args: ["test", "--quiet", "-A", "--parallel", "--no-check", path],
     env: { ...env, NO_COLOR: "1" },
   }).output();
   const text = new TextDecoder().decode(stdout);
-  if (success) return text;
-  console.log(text + new TextDecoder().decode(stderr));
-  return undefined;
+  if (!success) console.log(text + new TextDecoder().decode(stderr));
+  console.log(`${title}: ${/^(ok|FAILED) \| .*/m.exec(text)?.[0] ?? "FAILED"}`);
+  return success;
 }
 
-const path = (name: string): string =>
-  new URL(`../${name}`, import.meta.url).pathname;
-let failed = counts.kills > 0 && await killAll() > 0;
-if (counts.fuzz > 0) {
-  const output = await runTests("damaging files", [path("fuzz")], {
+/** @returns Whether every reader stood all damaged files. */
+async function damageFiles(): Promise<boolean> {
+  const counted = await Deno.makeTempFile();
+  const path = fromFileUrl(new URL("../fuzz", import.meta.url));
+  const stood = await runTests("damaged files", path, {
     CONVNEXT_FUSION_FUZZ_RUNS: `${counts.fuzz}`,
+    CONVNEXT_FUSION_FUZZ_COUNTS: counted,
   });
-  const tried = [...(output ?? "").matchAll(/^tried (\d+): (.*)$/gm)];
-  console.log();
+  const lines = (await Deno.readTextFile(counted)).trim().split("\n").sort();
+  await Deno.remove(counted);
   console.log(markdownTable(
-    ["reader", "damaged inputs tried"],
-    tried.map(([, count, reader]) => [reader!, count!]).sort(),
+    ["reader", "damaged files tried"],
+    lines.filter(Boolean).map((line) => {
+      const [count, reader] = line.split(/: (.*)/);
+      return [reader!, count!];
+    }).sort(),
   ));
-  failed ||= output === undefined;
+  return stood;
 }
-const disk = await runTests("filling disks", [path("faults/disk_test.ts")], {});
-console.log(
-  disk === undefined
-    ? "\ndisks: FAILED"
-    : `\ndisks, sources, two at once: ${/ok \| .*/.exec(disk)?.[0]}`,
-);
-failed ||= disk === undefined;
-console.log(failed ? "something was lost" : "nothing was lost");
-Deno.exit(failed ? 1 : 0);
+
+let sound = counts.kills === 0 || await killAll() === 0;
+if (counts.fuzz > 0 && !await damageFiles()) sound = false;
+const disks = fromFileUrl(new URL("disk_test.ts", import.meta.url));
+if (!await runTests("full disks, lost sources, two at once", disks)) {
+  sound = false;
+}
+console.log(sound ? "nothing was lost" : "something was lost: see above");
+Deno.exit(sound ? 0 : 1);

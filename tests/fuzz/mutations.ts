@@ -18,8 +18,11 @@ export async function fuzz<T>(
 ): Promise<void> {
   const numRuns = times * FUZZ_RUNS;
   await fc.assert(property, { numRuns });
-  if (Deno.env.get("CONVNEXT_FUSION_FUZZ_RUNS")) {
-    console.log(`tried ${numRuns}: ${reader}`);
+  const counts = Deno.env.get("CONVNEXT_FUSION_FUZZ_COUNTS");
+  if (counts) {
+    await Deno.writeTextFile(counts, `${numRuns}: ${reader}\n`, {
+      append: true,
+    });
   }
 }
 
