@@ -3,7 +3,11 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { BackendError } from "../fusion_error.ts";
-import { type TensorflowBuild, tensorflowPaths } from "./tensorflow_folder.ts";
+import {
+  type TensorflowBuild,
+  tensorflowFolder,
+  tensorflowPaths,
+} from "./tensorflow_folder.ts";
 
 /** What the addon exports, as far as it is used here. */
 export interface TensorflowBinding {
@@ -47,12 +51,25 @@ function setupCommand(build: TensorflowBuild): string {
   return `deno task setup:tensorflow${build === "cuda" ? " --cuda" : ""}`;
 }
 
+/** Variables that TensorFlow's library is told by. */
+const VARIABLES = [
+  "CUDA_VISIBLE_DEVICES",
+  "TF_CPP_MIN_LOG_LEVEL",
+  "TF_ENABLE_ONEDNN_OPTS",
+  "TF_FORCE_GPU_ALLOW_GROWTH",
+];
+
 async function checkPermission(backend: string): Promise<void> {
-  for (const name of ["ffi", "read", "env"] as const) {
-    const { state } = await Deno.permissions.query({ name });
+  const asked: Deno.PermissionDescriptor[] = [
+    { name: "ffi" },
+    { name: "read", path: tensorflowFolder() },
+    ...VARIABLES.map((variable) => ({ name: "env", variable }) as const),
+  ];
+  for (const descriptor of asked) {
+    const { state } = await Deno.permissions.query(descriptor);
     if (state !== "granted") {
       throw new BackendError(
-        `backend=${backend}: TensorFlow's library needs --allow-ffi, --allow-read and --allow-env; --allow-${name} is not given`,
+        `backend=${backend}: TensorFlow's library needs --allow-ffi, --allow-read and --allow-env=CUDA_VISIBLE_DEVICES,TF_*; --allow-${descriptor.name} is not given, or not for all that it needs`,
       );
     }
   }

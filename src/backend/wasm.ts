@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { BackendError } from "../fusion_error.ts";
 import { registerWasmGradients } from "./wasm_gradients.ts";
-import { withWasmThreads } from "./wasm_threads.ts";
+import { wasmFolder, withWasmThreads } from "./wasm_threads.ts";
 
 async function start(): Promise<void> {
   if (!await tf.setBackend("wasm")) {
@@ -10,6 +10,17 @@ async function start(): Promise<void> {
     );
   }
   await tf.ready();
+}
+
+/** Emscripten would tell of it in many lines. */
+async function checkPermission(): Promise<void> {
+  const path = wasmFolder();
+  if (path === undefined) return;
+  const { state } = await Deno.permissions.query({ name: "read", path });
+  if (state === "granted") return;
+  throw new BackendError(
+    `backend=wasm: its binaries may not be read; run with --allow-read, or with --allow-read=${path} besides other folders, or use backend=cpu`,
+  );
 }
 
 /**
@@ -21,6 +32,7 @@ async function start(): Promise<void> {
  */
 export async function startWasm(threads: number): Promise<string> {
   const wasm = await import("@tensorflow/tfjs-backend-wasm");
+  await checkPermission();
   if (threads > 1 && tf.findBackend("wasm") == null) {
     tf.env().set("WASM_HAS_MULTITHREAD_SUPPORT", true);
     wasm.setThreadsCount(threads);

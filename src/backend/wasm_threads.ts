@@ -24,6 +24,19 @@ interface LoadMessage {
   urlOrBlob?: unknown;
 }
 
+/** A path that is always there to resolve Node's own modules from. */
+function anyRequire(): ReturnType<typeof createRequire> {
+  return createRequire("file:///main.cjs");
+}
+
+/** Where the npm package has its binaries, once it is loaded. */
+export function wasmFolder(): string | undefined {
+  const script = Object.keys(anyRequire().cache).find((path) =>
+    path.endsWith("tf-backend-wasm.node.js")
+  );
+  return script && join(dirname(dirname(script)), "wasm-out");
+}
+
 /**
  * Runs `start` in surroundings where the threaded build of TensorFlow.js'
  * WebAssembly backend works under Deno. That build starts its workers from a
@@ -38,14 +51,10 @@ export async function withWasmThreads<T>(
   threads: number,
   start: () => Promise<T>,
 ): Promise<T> {
-  // A path that is always there to resolve Node's own modules from.
-  const require = createRequire("file:///main.cjs");
-  const script = Object.keys(require.cache).find((path) =>
-    path.endsWith("tf-backend-wasm.node.js")
-  );
-  if (script === undefined) return await start();
-  const folder = join(dirname(dirname(script)), "wasm-out");
+  const folder = wasmFolder();
+  if (folder === undefined) return await start();
   const name = join(folder, "tfjs-backend-wasm-threaded-simd");
+  const require = anyRequire();
   const workerThreads = require("node:worker_threads");
   const os = require("node:os");
   const NodeWorker = workerThreads.Worker;

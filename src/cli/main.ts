@@ -6,213 +6,9 @@
 import { Command, CommanderError } from "commander";
 import { FusionError } from "../fusion_error.ts";
 import { errorCode } from "../reason.ts";
-
-interface CommandDescription {
-  name: string;
-  summary: string;
-  usage: string;
-  help: string;
-  isDefault?: boolean;
-  json?: boolean;
-  /** Loads the command only when it runs: `--help` needs no TensorFlow.js. */
-  load: () => Promise<
-    (words: string[], flags: { json?: boolean }) => Promise<void>
-  >;
-}
-
-const COMMON = `
-  backend=auto|cuda|tensorflow|webgpu|wasm|cpu   what computes (default auto)`;
-
-const COMMANDS: CommandDescription[] = [
-  {
-    name: "run",
-    summary: "merge a model pool, evaluate the merged model (the default)",
-    usage: "method=METHOD modelpool=POOL [taskpool=TASKS] [key=value …]",
-    isDefault: true,
-    json: true,
-    help: `
-Keys:
-  method=METHOD                  a preset (\`fusion list\`) or a YAML file
-  method.PARAMETER=VALUE         a parameter of the method
-  modelpool=POOL                 a preset, a YAML file, or a folder with one
-                                 model folder per task, one of them
-                                 \`pretrained\` or \`_pretrained_\`
-  taskpool=TASKS                 a preset, a YAML file, or a folder of
-                                 <task>/test/
-  merged_model_save_path=DIR     where the merged model goes
-  push_to_hub=OWNER/NAME         uploads that folder to the Hugging Face Hub
-  report_save_path=FILE          where the report goes, as JSON
-  dtype=float32|float16|bfloat16 what is written (default: as _pretrained_)
-  allow_nonfinite=true           merge NaN and infinity all the same
-${COMMON}
-
-Example:
-  fusion method=task_arithmetic method.scaling_factor=0.3 \\
-         modelpool=demo taskpool=demo merged_model_save_path=out`,
-    load: async () => (await import("./run.ts")).run,
-  },
-  {
-    name: "evaluate",
-    summary: "evaluate a saved model on tasks",
-    usage: "model=DIR taskpool=TASKS [report_save_path=FILE] [key=value …]",
-    json: true,
-    help: `
-Keys:
-  model=DIR              a merged model's folder, or a Hugging Face ConvNeXt's
-  taskpool=TASKS         a preset, a YAML file, or a folder of <task>/test/
-  report_save_path=FILE  where the report goes, as JSON
-${COMMON}
-
-Example:
-  fusion evaluate model=out taskpool=demo report_save_path=report.json`,
-    load: async () => (await import("./evaluate.ts")).evaluate,
-  },
-  {
-    name: "finetune",
-    summary: "fine-tune a pretrained model to an expert",
-    usage:
-      "model=DIR (dataset_name=NAME | train=FOLDER) output=DIR [val=FOLDER] [key=value …]",
-    json: true,
-    help: `
-Killed at any moment, the same command goes on where it was, to the same
-weights. Defaults are FusionBench's:
-config/method/classification/image_classification_finetune.yaml.
-
-Keys:
-  model=DIR                  a Hugging Face ConvNeXt's folder or repository
-  train=FOLDER               IDX files, or a subfolder of images for each class
-  val=FOLDER                 likewise; the model is judged by it
-  dataset_name=NAME          whose classes the head gets (cifar10, …), and,
-                             without train, whose training set is loaded; or
-  class_names=[A,B,…]        their names
-  output=DIR                 where the expert goes
-  log_dir=DIR                state, CSV log, TensorBoard events, best models
-                             (default: OUTPUT.training)
-  max_epochs=N, max_steps=N  how long
-  optimizer=sgd|adam|adamw   with lr=, momentum=, weight_decay=, and
-                             optimizer.nesterov=, optimizer.betas=, …
-  lr_scheduler=constant|cosine|step   with lr_scheduler.T_max=,
-                             lr_scheduler.step_size=, lr_scheduler.gamma=, …
-  warmup_steps=N             steps over which the rate rises in a line
-  batch_size=N, accumulate_grad_batches=N, gradient_clip_val=X
-  label_smoothing=X, layer_decay=X
-  freeze=backbone|head       what does not learn
-  head_steps=N               the first steps, in which the head learns alone
-  random_crop=PIXELS, random_flip=true, training_data_ratio=X, seed=N
-  save_top_k=K, save_interval=N, val_interval=N, state_interval=N
-  resume=false               begins anew in log_dir
-  config=FILE                a YAML file with these keys
-  dtype=float32|float16|bfloat16   what is written (default: float32)
-${COMMON}
-
-Example:
-  fusion finetune model=demo/pool/pretrained train=demo/data/mnist/test \\
-         dataset_name=mnist output=expert optimizer=adamw lr=0.0005 \\
-         batch_size=32 max_steps=50`,
-    load: async () => (await import("./finetune.ts")).finetune,
-  },
-  {
-    name: "predict",
-    summary: "classify images",
-    usage: "model=DIR [task=NAME] IMAGE… [top_k=5] [--json]",
-    json: true,
-    help: `
-Keys:
-  model=DIR    a merged model's folder, or a Hugging Face ConvNeXt's
-  task=NAME    whose head classifies, where the model has several (default:
-               that of _pretrained_)
-  top_k=5      how many classes to print
-${COMMON}
-
-Example:
-  fusion predict model=demo/pool/emoji photo.jpg top_k=3`,
-    load: async () => (await import("./predict.ts")).predict,
-  },
-  {
-    name: "analyze",
-    summary: "compare the task vectors of a model pool",
-    usage: "modelpool=POOL [report_save_path=FILE] [--json]",
-    json: true,
-    help: `
-Prints the cosine similarity of every two task vectors (expert minus
-_pretrained_), their norms by layer, and the share of weights that one model
-raises and another lowers.
-
-Keys:
-  modelpool=POOL         a preset, a YAML file, or a folder with one model
-                         folder per task, one of them \`pretrained\` or
-                         \`_pretrained_\`
-  report_save_path=FILE  where the analysis goes, as JSON
-  chunk_size=N           elements of a tensor read at a time
-
-Example:
-  fusion analyze modelpool=demo report_save_path=analysis.json`,
-    load: async () => (await import("./analyze.ts")).analyze,
-  },
-  {
-    name: "merge-info",
-    summary: "tell how a folder was merged, and whether its sources changed",
-    usage: "DIR [--json]",
-    json: true,
-    help: `
-Hashes the sources that merge.json names and compares them with the SHA-256
-recorded there. Exit status 2, with one line, if a source has changed or is
-missing.
-
-Example:
-  fusion merge-info out`,
-    load: async () => (await import("./merge_info.ts")).mergeInfo,
-  },
-  {
-    name: "inspect",
-    summary: "tell what a model folder, checkpoint or data set holds",
-    usage: "PATH [--json]",
-    json: true,
-    help: `
-Example:
-  fusion inspect demo/pool/mnist`,
-    load: async () => (await import("./inspect.ts")).inspect,
-  },
-  {
-    name: "convert",
-    summary: "Hugging Face, timm and TensorFlow.js LayersModel folders",
-    usage:
-      "input=DIR output=DIR [format=huggingface|timm|tensorflowjs] [dtype=float32|float16|bfloat16]",
-    help: `
-Without format a Hugging Face folder becomes a LayersModel (model.json,
-weights.bin), a LayersModel or timm's checkpoint a Hugging Face folder.
-
-Example:
-  fusion convert input=demo/pool/mnist output=mnist-tfjs`,
-    load: async () => (await import("./convert.ts")).convert,
-  },
-  {
-    name: "push",
-    summary: "upload a model's folder to the Hugging Face hub",
-    usage: "DIR OWNER/NAME [private=true] [commit_message=TEXT]",
-    help: `
-The repository is created if it is missing; \`OWNER/NAME@BRANCH\` names a branch.
-HF_TOKEN, or the file that \`hf auth login\` writes, holds the access token.
-
-Keys:
-  private=true|false   whether a new repository is private
-  commit_message=TEXT  the commit's title (default \`Upload model\`)
-
-Example:
-  fusion push out me/convnext-merged private=true`,
-    load: async () => (await import("./push.ts")).push,
-  },
-  {
-    name: "list",
-    summary: "print methods, model pools, task pools and data sets",
-    usage: "[method|modelpool|taskpool|dataset] [--json]",
-    json: true,
-    help: `
-Example:
-  fusion list method`,
-    load: async () => (await import("./list.ts")).list,
-  },
-];
+import { COMMANDS } from "./commands.ts";
+import { missingPermission } from "./missing_permission.ts";
+import { permissionHelp } from "./permissions.ts";
 
 function program(): Command {
   const root = new Command("fusion")
@@ -223,6 +19,9 @@ function program(): Command {
     .helpCommand(true)
     .showHelpAfterError(false)
     .configureOutput({
+      // The help has no colours; to ask for them needs --allow-env.
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
       outputError: (text, write) => write(oneLine(text.trim()) + "\n"),
     })
     .addHelpText(
@@ -237,6 +36,7 @@ function program(): Command {
       .usage(description.usage)
       .argument("[words...]")
       .addHelpText("after", description.help)
+      .addHelpText("after", `\n${permissionHelp(description.name)}`)
       .exitOverride()
       .action(async (words: string[], flags: { json?: boolean }) => {
         await (await description.load())(words, flags);
@@ -250,7 +50,7 @@ function program(): Command {
 
 /** Whether what failed lies outside: a full disk, a source that went away. */
 function isEnvironment(error: unknown): error is Error {
-  return error instanceof Error && !(error instanceof Deno.errors.NotCapable) &&
+  return error instanceof Error &&
     ENVIRONMENT.has(errorCode(error) ?? "");
 }
 
@@ -275,11 +75,12 @@ export async function main(args: string[]): Promise<number> {
     return 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    if (error instanceof FusionError) {
-      console.error(`error: ${oneLine(error.message)}`);
+    const missing = missingPermission(error);
+    if (missing !== undefined) {
+      console.error(`error: ${missing}`);
       return 2;
     }
-    if (error instanceof Deno.errors.NotCapable) {
+    if (error instanceof FusionError) {
       console.error(`error: ${oneLine(error.message)}`);
       return 2;
     }

@@ -1,25 +1,33 @@
-import { dirname, resolve } from "@std/path";
+import { basename, dirname, join, resolve } from "@std/path";
 import { ConfigError } from "../fusion_error.ts";
 import { reasonOf } from "../reason.ts";
 import { replaceFile } from "../replace_file.ts";
+import { temporaryFile } from "../temporaries.ts";
 
 /**
  * Checks that a file can have its place, before much is computed for it.
  * @throws {ConfigError} If the path is a folder's, leads through a file, or to
  * where nothing may be written.
+ * @throws {Deno.errors.NotCapable} If Deno may not write there.
  */
 export function checkFilePlace(path: string): void {
   let folder = dirname(resolve(path));
+  const asked = { name: "write", path: folder } as const;
+  if (Deno.permissions.requestSync(asked).state !== "granted") {
+    throw new Deno.errors.NotCapable(
+      `Requires write access to "${folder}", run again with the --allow-write flag`,
+    );
+  }
   try {
     if (isFolder(path)) throw notWritten(path, "it is a folder");
     while (isFolder(folder) === undefined) folder = dirname(folder);
     if (!isFolder(folder)) throw notWritten(path, `${folder} is no folder`);
-    const probe = join(folder, `.${crypto.randomUUID()}.partial`);
-    Deno.writeTextFileSync(probe, "");
-    Deno.removeSync(probe);
+    const probe = temporaryFile(join(folder, basename(path)));
+    probe.release();
+    Deno.removeSync(probe.path);
   } catch (error) {
     if (error instanceof ConfigError) throw error;
-    throw notWritten(path, (error as Error).message.split(": ")[0]!);
+    throw notWritten(path, reasonOf(error));
   }
 }
 

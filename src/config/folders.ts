@@ -90,7 +90,8 @@ async function foldersIn(folder: string): Promise<string[]> {
 async function statOrNull(path: string): Promise<Deno.FileInfo | null> {
   try {
     return await Deno.stat(path);
-  } catch {
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw error;
     return null;
   }
 }

@@ -3,14 +3,20 @@
  * cannot be reached from. It has what this project calls: `parse` and
  * `stringify`, with the core schema of YAML 1.2 that `@std/yaml` has.
  */
+import process from "node:process";
 import * as yaml from "yaml";
 
 /** Parses a YAML document; throws `SyntaxError` as `@std/yaml` does. */
 export function parse(content: string): unknown {
+  // npm:yaml looks there for what it is to log; `@std/yaml` asks for nothing.
+  const { env } = process;
+  process.env = {};
   try {
     return yaml.parse(content, { merge: true, uniqueKeys: true });
   } catch (error) {
     throw new SyntaxError((error as Error).message, { cause: error });
+  } finally {
+    process.env = env;
   }
 }
 
