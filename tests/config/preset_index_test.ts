@@ -86,6 +86,7 @@ console.log(JSON.stringify([config.method.path, Object.keys(config.modelpool.mod
         "-A",
         "--quiet",
         "--no-check",
+        "--no-lock",
         "--config",
         fromFileUrl(new URL("deno.json", ROOT)),
         script,
