@@ -51,6 +51,8 @@ const COMPANIONS = [
   "merge.json",
   "heads",
   "masks",
+  "surgery",
+  "routers",
 ];
 
 /** A model to convert, open. */

@@ -69,6 +69,12 @@ async function inspectPath(path: string): Promise<Inspection> {
       labels: labelsOf(config),
       ...(heads.length > 0 ? { heads } : {}),
       ...(await has(path, "masks") ? { masks: "one for each task" } : {}),
+      ...(await has(path, "surgery")
+        ? { surgery: "a module for each task" }
+        : {}),
+      ...(await has(path, "routers")
+        ? { routers: "one for each block, over the experts' products" }
+        : {}),
     }, await openCheckpoint(path));
   }
   const ensemble = await readEnsembleDescription(path);

@@ -1,7 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
-import { gelu, layerNorm } from "../backend/mod.ts";
+import { applyBlock } from "./apply_block.ts";
 import { ConvNextLayer } from "./convnext_layer.ts";
-import { globalResponseNorm } from "./global_response_norm.ts";
 import { backboneOf } from "./model.ts";
 
 /** What one of a backbone's linear maps is given. */
@@ -97,65 +96,20 @@ export function applyLayer(
   });
 }
 
-/** As `ConvNextLayer.call`, which tells nobody what it multiplies. */
+/** A block that tells what it multiplies. */
 function block(
   layer: ConvNextLayer,
   residual: tf.Tensor4D,
   visit: (name: string, rows: tf.Tensor2D) => void,
 ): tf.Tensor {
   const weights = layer.namedWeights();
-  const weight = (name: string): tf.Tensor => weights[name]!.read();
-  const pointwise = (name: string, rows: tf.Tensor2D): tf.Tensor2D => {
+  return applyBlock(layer, residual, (name, rows) => {
     visit(`${name}.weight`, rows);
     return tf.add(
-      tf.matMul(rows, weight(`${name}.weight`) as tf.Tensor2D),
-      weight(`${name}.bias`),
+      tf.matMul(rows, weights[`${name}.weight`]!.read() as tf.Tensor2D),
+      weights[`${name}.bias`]!.read(),
     );
-  };
-  const [batch, height, width, channels] = residual.shape;
-  const mixed = tf.depthwiseConv2d(
-    residual,
-    weight("dwconv.weight") as tf.Tensor4D,
-    1,
-    "same",
-  );
-  const normalized = layerNorm(
-    tf.add(mixed, weight("dwconv.bias")),
-    weight("layernorm.weight"),
-    weight("layernorm.bias"),
-    1e-6,
-  );
-  const wide = pointwise(
-    "pwconv1",
-    tf.reshape(normalized, [batch * height * width, channels]),
-  );
-  let active = activation(layer)(wide) as tf.Tensor2D;
-  if (weights["grn.weight"]) {
-    active = tf.reshape(
-      globalResponseNorm(
-        tf.reshape(active, [batch, height, width, 4 * channels]),
-        weight("grn.weight"),
-        weight("grn.bias"),
-      ),
-      active.shape,
-    );
-  }
-  let output: tf.Tensor = pointwise("pwconv2", active);
-  if (weights["layer_scale_parameter"]) {
-    output = tf.mul(output, weight("layer_scale_parameter"));
-  }
-  return tf.add(residual, tf.reshape(output, residual.shape));
-}
-
-function activation(layer: ConvNextLayer): (features: tf.Tensor) => tf.Tensor {
-  switch (layer.getConfig()["hiddenAct"]) {
-    case "relu":
-      return tf.relu;
-    case "silu":
-      return (features) => tf.mul(features, tf.sigmoid(features));
-    default:
-      return gelu;
-  }
+  });
 }
 
 /** Patches that do not overlap, [batch * patches, channels * high * wide]. */

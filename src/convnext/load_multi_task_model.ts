@@ -7,13 +7,18 @@ import {
 } from "./ensemble_description.ts";
 import { EnsembleModel } from "./ensemble_model.ts";
 import type { MultiTask } from "./multi_task.ts";
-import { type Head, loadConvNext, MultiTaskModel } from "./multi_task_model.ts";
+import type { Head } from "./head.ts";
+import { loadConvNext } from "./load_convnext.ts";
+import { MultiTaskModel } from "./multi_task_model.ts";
 import { readConvNextConfig } from "./open_convnext.ts";
+import type { ModelPart } from "./model_part.ts";
+import { openSurgery } from "./surgery.ts";
 import { openTaskMasks } from "./task_masks.ts";
+import { openWeightEnsembling } from "./weight_ensembling.ts";
 
 /**
  * Loads a folder that a merge wrote: with its `heads/<task>/` and, where the
- * method keeps them, its `masks/<task>.safetensors`; or the ensemble that its
+ * method keeps them, its `masks/`, `surgery/` or `routers/`; or the ensemble that its
  * `ensemble.json` describes. A plain Hugging Face folder gives a model with one
  * head.
  *
@@ -33,7 +38,13 @@ export async function loadMultiTaskModel(folder: string): Promise<MultiTask> {
       stateDict: await openCheckpoint(path),
     });
   }
-  return new MultiTaskModel(model, heads, await openTaskMasks(folder));
+  return await MultiTaskModel.with(model, heads, await openPart(folder));
+}
+
+/** What a merged model is made of besides merged weights and heads. */
+async function openPart(folder: string): Promise<ModelPart | undefined> {
+  return await openTaskMasks(folder) ?? await openSurgery(folder) ??
+    await openWeightEnsembling(folder);
 }
 
 async function loadEnsemble(

@@ -37,28 +37,25 @@ export { loadMultiTaskModel } from "./load_multi_task_model.ts";
 export { configOf, fusionTargets, type ModelMetadata } from "./metadata.ts";
 export {
   attachHead,
+  type AttachHeadOptions,
   backboneOf,
   createConvNext,
   hiddenStatesModel,
   type InitializeOptions,
 } from "./model.ts";
-export {
-  convNextFromStateDict,
-  countParameters,
-  type Head,
-  headOf,
-  loadConvNext,
-  MultiTaskModel,
-  withHead,
-} from "./multi_task_model.ts";
+export { type Head, headOf, withHead } from "./head.ts";
+export { convNextFromStateDict, loadConvNext } from "./load_convnext.ts";
+export type { ModelPart } from "./model_part.ts";
+export { countParameters, MultiTaskModel } from "./multi_task_model.ts";
 export type { MultiTask } from "./multi_task.ts";
 export { sameLabels } from "./same_labels.ts";
+export { openSurgery, operate, Surgery } from "./surgery.ts";
 export {
-  closeTaskMasks,
+  MASK_METADATA,
   maskFile,
   openTaskMasks,
   packMask,
-  type TaskMasks,
+  TaskMasks,
   taskStateDict,
 } from "./task_masks.ts";
 export {
@@ -84,6 +81,16 @@ export {
   isTimmStateDict,
   timmToHuggingFace,
 } from "./timm_state_dict.ts";
+export {
+  isProductTensor,
+  openWeightEnsembling,
+  WeightEnsembling,
+} from "./weight_ensembling.ts";
+export {
+  type BlockExperts,
+  type RouterWeights,
+  WeightEnsemblingLayer,
+} from "./weight_ensembling_layer.ts";
 export {
   loadStateDict,
   type NamedVariable,

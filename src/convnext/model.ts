@@ -40,6 +40,12 @@ export function createConvNext(
   return attachHead(createBackbone(config, range), config, { initialize });
 }
 
+/** How a head is put on a backbone. */
+export interface AttachHeadOptions extends InitializeOptions {
+  /** What the pooled features go through before the head. */
+  before?: tf.layers.Layer;
+}
+
 /**
  * Puts a fresh `classifier` of the config's size on a backbone. Many heads may
  * share one backbone: it is not copied.
@@ -50,7 +56,7 @@ export function createConvNext(
 export function attachHead(
   backbone: tf.LayersModel,
   config: ConvNextConfig,
-  { initialize = true }: InitializeOptions = {},
+  { initialize = true, before }: AttachHeadOptions = {},
 ): tf.LayersModel {
   const pixelValues = tf.input({
     shape: [null, null, config.num_channels],
@@ -61,7 +67,8 @@ export function attachHead(
     units: numLabels(config),
     kernelInitializer: normal(initialize ? config.initializer_range : 0),
   });
-  const pooled = applyShared(backbone, pixelValues);
+  const shared = applyShared(backbone, pixelValues);
+  const pooled = before ? before.apply(shared) as tf.SymbolicTensor : shared;
   const model = tf.model({
     name: architectureOf(config).className,
     inputs: pixelValues,

@@ -1,10 +1,18 @@
 import { join } from "@std/path";
+import type * as tf from "@tensorflow/tfjs";
 import {
   elementCount,
   openSafetensors,
+  saveTensors,
   type StateDict,
 } from "../checkpoint/mod.ts";
 import { CheckpointError } from "../fusion_error.ts";
+import { type Head, withLabels } from "./head.ts";
+import { convNextFromStateDict } from "./load_convnext.ts";
+import { configOf } from "./metadata.ts";
+import type { ModelPart } from "./model_part.ts";
+import { openPartFiles, partFile } from "./part_files.ts";
+import { stateDictOf } from "./weights.ts";
 
 /** Where a merged model's folder keeps a task's mask. */
 const FOLDER = "masks";
@@ -12,12 +20,21 @@ const FOLDER = "masks";
 const PRETRAINED = "_pretrained_";
 /** Name of a mask file's only tensor that is no mask. */
 const SCALE = "scale";
+/** What a mask file says of itself. */
+export const MASK_METADATA: Readonly<Record<string, string>> = {
+  format: "pt",
+  rule: "pretrained + scale * mask * (merged - pretrained)",
+};
 
 /**
  * What gives each task its own backbone back from a merged one:
  * pretrained + scale * mask * (merged - pretrained).
  */
-export interface TaskMasks {
+export class TaskMasks implements ModelPart {
+  /** Name of the folder that a saved model keeps them in. */
+  readonly folder: string = FOLDER;
+  /** Every task has a backbone of its own. */
+  readonly hasTaskBackbones: boolean = true;
   /** The common ancestor. */
   readonly pretrained: StateDict;
   /**
@@ -26,44 +43,75 @@ export interface TaskMasks {
    * (as `numpy.packbits`), and `scale`, a number.
    */
   readonly masks: ReadonlyMap<string, StateDict>;
+
+  /** Takes the files over. */
+  constructor(pretrained: StateDict, masks: ReadonlyMap<string, StateDict>) {
+    this.pretrained = pretrained;
+    this.masks = masks;
+  }
+
+  /** A task's own backbone, given back by its mask, under its head. */
+  async forTask(
+    model: tf.LayersModel,
+    { config, stateDict }: Head,
+    task: string,
+  ): Promise<tf.LayersModel> {
+    const backbone = taskStateDict(stateDictOf(model), this, task);
+    const of = (name: string): StateDict =>
+      name.startsWith("classifier.") ? stateDict : backbone;
+    return await convNextFromStateDict(withLabels(configOf(model), config), {
+      names: backbone.names,
+      source: backbone.source,
+      info: (name) => of(name).info(name),
+      read: (name, begin, end) => of(name).read(name, begin, end),
+      close: () => {},
+    });
+  }
+
+  /** Masks are no weights. */
+  countParameters(): number {
+    return 0;
+  }
+
+  /** Writes a file for each task's mask, and the common ancestor's. */
+  async save(folder: string): Promise<void> {
+    let masked: readonly string[] = [];
+    for (const [task, mask] of this.masks) {
+      await saveTensors(partFile(folder, task), mask, {
+        metadata: MASK_METADATA,
+      });
+      masked = mask.names.filter((name) => name !== SCALE);
+    }
+    await saveTensors(
+      partFile(folder, PRETRAINED),
+      this.pretrained,
+      { names: masked },
+    );
+  }
+
+  /** Releases the masks' files. */
+  close(): void {
+    this.pretrained.close();
+    for (const mask of this.masks.values()) mask.close();
+  }
 }
 
 /** File of a task's mask, or of the common ancestor, in a merged folder. */
 export function maskFile(folder: string, task: string = PRETRAINED): string {
-  return join(folder, FOLDER, `${task}.safetensors`);
+  return partFile(join(folder, FOLDER), task);
 }
 
 /** Opens the masks of a merged folder; undefined if it has none. */
 export async function openTaskMasks(
   folder: string,
 ): Promise<TaskMasks | undefined> {
-  const tasks: string[] = [];
-  try {
-    for await (const { name } of Deno.readDir(join(folder, FOLDER))) {
-      if (name.endsWith(".safetensors")) tasks.push(name.slice(0, -12));
-    }
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
-  const masks = new Map<string, StateDict>();
-  const pretrained = await openSafetensors(maskFile(folder));
-  try {
-    for (const task of tasks.sort()) {
-      if (task === PRETRAINED) continue;
-      masks.set(task, await openSafetensors(maskFile(folder, task)));
-    }
-  } catch (error) {
-    closeTaskMasks({ pretrained, masks });
-    throw error;
-  }
-  return { pretrained, masks };
-}
-
-/** Releases the masks' files. */
-export function closeTaskMasks({ pretrained, masks }: TaskMasks): void {
-  pretrained.close();
-  for (const mask of masks.values()) mask.close();
+  const files = await openPartFiles(join(folder, FOLDER));
+  if (!files) return undefined;
+  const pretrained = files.get(PRETRAINED) ??
+    // To be told of the file that is missing.
+    await openSafetensors(maskFile(folder));
+  files.delete(PRETRAINED);
+  return new TaskMasks(pretrained, files);
 }
 
 /** Packs a mask of zeros and ones, eight elements a byte. */
@@ -90,7 +138,7 @@ export function packMask(mask: ArrayLike<number>): Float32Array {
  */
 export function taskStateDict(
   merged: StateDict,
-  { pretrained, masks }: TaskMasks,
+  { pretrained, masks }: Pick<TaskMasks, "pretrained" | "masks">,
   task: string,
 ): StateDict {
   const mask = masks.get(task);

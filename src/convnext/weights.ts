@@ -3,6 +3,7 @@ import { elementCount, oneLine, type StateDict } from "../checkpoint/mod.ts";
 import { CheckpointError } from "../fusion_error.ts";
 import { ConvNextLayer } from "./convnext_layer.ts";
 import { backboneOf } from "./model.ts";
+import { WeightEnsemblingLayer } from "./weight_ensembling_layer.ts";
 
 /**
  * How TensorFlow.js's layout turns into Hugging Face's: convolutions
@@ -37,7 +38,9 @@ function namedWeight(name: string, variable: tf.LayerVariable): NamedWeight {
 }
 
 function weightsOfLayer(prefix: string, layer: tf.layers.Layer): NamedWeight[] {
-  if (layer instanceof ConvNextLayer) {
+  if (
+    layer instanceof ConvNextLayer || layer instanceof WeightEnsemblingLayer
+  ) {
     return Object.entries(layer.namedWeights()).map(([name, variable]) =>
       namedWeight(`${prefix}.${name}`, variable)
     );

@@ -43,7 +43,7 @@ export {
   type PoolData,
 } from "./pool_data.ts";
 export { baseOf, closePool, type MergePool, targetTensors } from "./pool.ts";
-export { randomUniform } from "./random.ts";
+export { randomNormal, randomUniform } from "./random.ts";
 export { rescaleToNorm } from "./rescale_to_norm.ts";
 export { taskVector } from "./task_vector.ts";
 export {

@@ -1,5 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
-import type { MultiTask, MultiTaskModel } from "../convnext/mod.ts";
+import type { ModelPart, MultiTask, MultiTaskModel } from "../convnext/mod.ts";
 import { MethodError } from "../fusion_error.ts";
 import type { MergePool } from "./pool.ts";
 
@@ -60,6 +60,8 @@ export interface PoolData {
   warn(message: string): void;
   /** Adds something that was found to the merge's record. */
   note(key: string, value: unknown): void;
+  /** Keeps what belongs to the merged model besides merged weights and heads. */
+  keep(part: ModelPart): void;
   /** Told how far a method's look at the images is. */
   progress(done: number, total: number): void;
 }

@@ -32,6 +32,25 @@ export function randomUniform(
   return numbers;
 }
 
+/**
+ * Standard normal numbers, likewise (Box and Muller).
+ *
+ * @param seed Any integer.
+ * @param names What tells this sequence from others.
+ * @param length How many numbers.
+ */
+export function randomNormal(
+  seed: number,
+  names: readonly string[],
+  length: number,
+): Float32Array {
+  const radius = randomUniform(seed, [...names, "radius"], 0, length);
+  const angle = randomUniform(seed, [...names, "angle"], 0, length);
+  return radius.map((u, i) =>
+    Math.sqrt(-2 * Math.log1p(-u)) * Math.cos(2 * Math.PI * angle[i]!)
+  );
+}
+
 /** MurmurHash3's finaliser: every input bit moves every output bit. */
 function scramble(value: number): number {
   value = Math.imul(value ^ (value >>> 16), 0x85ebca6b);

@@ -2,6 +2,7 @@ import type * as tf from "@tensorflow/tfjs";
 import {
   type AutoImageProcessor,
   convNextFromStateDict,
+  type ModelPart,
   MultiTaskModel,
 } from "../convnext/mod.ts";
 import { batches, type ImageClassificationDataset } from "../dataset/mod.ts";
@@ -39,6 +40,8 @@ export interface DataRecord {
 export interface ImagesOfPool extends PoolData {
   /** What was looked at so far. */
   record(): DataRecord;
+  /** What belongs to the merged model besides. */
+  readonly part: ModelPart | undefined;
 }
 
 /** How a method with data tells of its run. */
@@ -71,6 +74,7 @@ export async function imagesOfPool(
   const images: Record<string, number> = {};
   const notes: Record<string, unknown> = {};
   const warnings: string[] = [];
+  let part: ModelPart | undefined;
   const loadModel = async (model: string): Promise<tf.LayersModel> => {
     const stateDict = await pool.openStateDict(model);
     try {
@@ -97,6 +101,10 @@ export async function imagesOfPool(
     warn(message) {
       warnings.push(message);
       onWarning(`warning: ${message}`);
+    },
+    keep: (kept) => part = kept,
+    get part() {
+      return part;
     },
     note: (key, value) => notes[key] = value,
     progress: (done, total) => onProgress?.(done, total),

@@ -28,7 +28,7 @@ import {
   type ConvNextForImageClassificationPool,
 } from "./convnext_pool.ts";
 import { type DataRecord, imagesOfPool } from "./images_of_pool.ts";
-import { type SaveDType, writeModelFolder } from "./save_model.ts";
+import { type SaveDType, savePart, writeModelFolder } from "./save_model.ts";
 import { taskMasksInMemory, writeTaskMasks } from "./save_task_masks.ts";
 
 /**
@@ -50,7 +50,7 @@ export async function mergeModels(
     const base = baseOf(open);
     const merged = await mergeInMemory(open, method, {
       targets: fusionTargetsAmong(base.names),
-      ...part(options, method, 0),
+      ...partOf(options, method, 0),
     });
     if (data) options.onData?.(data.record());
     const names = new Set(merged.names);
@@ -63,16 +63,15 @@ export async function mergeModels(
       read: (name, begin, end) => of(name).read(name, begin, end),
       close: () => {},
     });
-    return new MultiTaskModel(
-      model,
-      await pool.heads(),
-      method.method.taskMasks && await taskMasksInMemory(
+    const part = method.method.taskMasks
+      ? await taskMasksInMemory(
         open,
         await pool.openStateDict("_pretrained_"),
         method,
-        part(options, method, 1),
-      ),
-    );
+        partOf(options, method, 1),
+      )
+      : data?.part;
+    return await MultiTaskModel.with(model, await pool.heads(), part);
   } finally {
     closePool(open);
   }
@@ -138,14 +137,16 @@ export async function mergeToFolder(
         write: (sink) =>
           mergePool(open, method, sink, {
             targets,
-            ...part(options, method, 0),
+            ...partOf(options, method, 0),
           }),
       },
       heads,
-      ...(method.method.taskMasks && {
-        writeMasks: (folder) =>
-          writeTaskMasks(folder, open, method, part(options, method, 1)),
-      }),
+      writePart: async (folder) => {
+        if (method.method.taskMasks) {
+          const second = partOf(options, method, 1);
+          await writeTaskMasks(folder, open, method, second);
+        } else if (data?.part) await savePart(folder, data.part);
+      },
       processor: await pool.loadProcessorIfAny(),
       card: cardWithWarnings,
       mergeInfo: async () => ({
@@ -178,7 +179,7 @@ function tellers({ onWarning, onProgress }: MergeModelsOptions): {
  * Options of the first pass (0), the merge, or of the second (1), the masks, of
  * a method that needs both: each is half of the progress.
  */
-function part(
+function partOf(
   { onProgress, ...options }: MergeOptions,
   { method }: BoundMethod,
   pass: 0 | 1,

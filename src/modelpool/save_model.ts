@@ -16,13 +16,13 @@ import {
   type ConvNextConfig,
   type Head,
   headOf,
+  type ModelPart,
   MultiTaskModel,
   stateDictOf,
 } from "../convnext/mod.ts";
 import type { MergeSink } from "../merge/mod.ts";
 import { type ModelCard, modelCard } from "../report/mod.ts";
 import { replaceFile } from "../replace_file.ts";
-import { copyTaskMasks } from "./save_task_masks.ts";
 
 /** Element type of a saved model, as the command line names it. */
 export type SaveDType = "float32" | "float16" | "bfloat16";
@@ -56,8 +56,8 @@ export interface ModelContent {
   };
   /** Heads by task, saved under `heads/`. */
   heads: ReadonlyMap<string, Head>;
-  /** Writes `masks/` into the folder, for methods that keep them. */
-  writeMasks?: ((folder: string) => Promise<void>) | undefined;
+  /** Writes what a method keeps besides into the folder, such as `masks/`. */
+  writePart?: ((folder: string) => Promise<void>) | undefined;
   /** The image processor, if there is one. */
   processor?: AutoImageProcessor | undefined;
   /** What the model card tells; asked for when all else is written. */
@@ -89,7 +89,7 @@ export async function writeModelFolder(
       writeConfig(headFolder, head.config, dtype);
       await writeTensors(headFolder, { base: classifierOf(head) }, dtype);
     }
-    await content.writeMasks?.(folder);
+    await content.writePart?.(folder);
     await content.processor?.save(folder);
     if (content.mergeInfo) {
       await writeJson(join(folder, "merge.json"), await content.mergeInfo());
@@ -206,6 +206,16 @@ export function writeModelCard(
   );
 }
 
+/** Writes a part into its folder of a model's folder. */
+export async function savePart(
+  folder: string,
+  part: ModelPart,
+): Promise<void> {
+  const path = join(folder, part.folder);
+  await Deno.mkdir(path, { recursive: true });
+  await part.save(path);
+}
+
 /** Options of {@linkcode saveModel}. */
 export interface SaveModelOptions {
   /** Element type of the weights. Default: float32, as loaded models have. */
@@ -230,17 +240,17 @@ export async function saveModel(
   const multiTask = model instanceof MultiTaskModel
     ? model
     : new MultiTaskModel(model);
-  const { masks } = multiTask;
+  const { part } = multiTask;
   const heads = new Map<string, Head>();
   for (const [task, head] of multiTask.heads) {
-    // With masks, a task's model would bring a backbone of its own.
-    heads.set(task, masks ? head : headOf(await multiTask.forTask(task)));
+    // With a part, a task's model may bring a backbone of its own.
+    heads.set(task, part ? head : headOf(await multiTask.forTask(task)));
   }
   await writeModelFolder(path, {
     config: configOf(multiTask.model),
     base: stateDictOf(multiTask.model),
     heads,
-    writeMasks: masks && ((folder) => copyTaskMasks(folder, masks)),
+    writePart: part && ((folder) => savePart(folder, part)),
     processor: options.processor,
     card: options.card ?? { models: [] },
     dtype: options.dtype,

@@ -3,13 +3,15 @@ import {
   elementCount,
   memoryStateDict,
   SafetensorsWriter,
+  saveTensors,
   type StateDict,
   type TensorInfo,
 } from "../checkpoint/mod.ts";
 import {
   fusionTargetsAmong,
+  MASK_METADATA,
   maskFile,
-  type TaskMasks,
+  TaskMasks,
 } from "../convnext/mod.ts";
 import {
   baseOf,
@@ -19,15 +21,6 @@ import {
   type MergePool,
   targetTensors,
 } from "../merge/mod.ts";
-
-/** Elements written at a time. */
-const WRITE_CHUNK = 1 << 20;
-
-/** What a mask file says of itself. */
-const METADATA = {
-  format: "pt",
-  rule: "pretrained + scale * mask * (merged - pretrained)",
-};
 
 type Tensors = ReadonlyMap<string, TensorInfo>;
 
@@ -72,20 +65,9 @@ export async function writeTaskMasks(
     for (const writer of writers.values()) await writer.abort();
     throw error;
   }
-  await copy(folder, undefined, pool.pretrained!, [...shapes.keys()]);
-}
-
-/** Writes the masks of a loaded model into its folder. */
-export async function copyTaskMasks(
-  folder: string,
-  { pretrained, masks }: TaskMasks,
-): Promise<void> {
-  let masked: readonly string[] = [];
-  for (const [task, mask] of masks) {
-    await copy(folder, task, mask, mask.names);
-    masked = mask.names.filter((name) => name !== "scale");
-  }
-  await copy(folder, undefined, pretrained, masked);
+  await saveTensors(maskFile(folder), pool.pretrained!, {
+    names: [...shapes.keys()],
+  });
 }
 
 /** Finds the masks of a pool, in memory. */
@@ -122,12 +104,12 @@ export async function taskMasksInMemory(
     mask.get("scale")!.data[0] = scales.get(task)!;
     masks.set(task, memoryStateDict(mask, `mask of ${task}`));
   }
-  return { pretrained, masks };
+  return new TaskMasks(pretrained, masks);
 }
 
 async function createWriter(
   folder: string,
-  task: string | undefined,
+  task: string,
   tensors: Tensors,
 ): Promise<SafetensorsWriter> {
   const path = maskFile(folder, task);
@@ -135,32 +117,6 @@ async function createWriter(
   return await SafetensorsWriter.create(
     path,
     Array.from(tensors, ([name, info]) => ({ name, ...info })),
-    task === undefined ? { format: "pt" } : METADATA,
+    MASK_METADATA,
   );
-}
-
-async function copy(
-  folder: string,
-  task: string | undefined,
-  source: StateDict,
-  names: readonly string[],
-): Promise<void> {
-  const writer = await createWriter(
-    folder,
-    task,
-    new Map(names.map((name) => [name, source.info(name)])),
-  );
-  try {
-    for (const name of names) {
-      const size = elementCount(source.info(name).shape);
-      for (let begin = 0; begin < size; begin += WRITE_CHUNK) {
-        const end = Math.min(size, begin + WRITE_CHUNK);
-        await writer.write(name, begin, await source.read(name, begin, end));
-      }
-    }
-    await writer.finish();
-  } catch (error) {
-    await writer.abort();
-    throw error;
-  }
 }

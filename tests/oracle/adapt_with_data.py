@@ -11,7 +11,11 @@ adapted:
   convolutions are linear layers over unfolded patches.
 - Concrete subspace: FusionBench's classes with this project's random numbers for
   masks, and steps long enough to tell in a few of them.
+- Surgery: on pooled features, its modules begun with this project's random numbers.
+- Weight-ensembling MoE: a block's two products are its MLP; routers begin with
+  this project's random numbers; logits are routed image by image.
 """
+import copy
 import inspect
 import itertools
 import sys
@@ -27,7 +31,10 @@ from torch import nn
 
 import fusion_bench.method.concrete_subspace.clip_concrete_adamerging as concrete_ada
 import fusion_bench.method.concrete_subspace.clip_concrete_task_arithmetic as concrete_ta
+import fusion_bench.method.surgery.clip_layer_wise_adamerging_surgery as surgery_module
+import fusion_bench.method.we_moe.we_moe as we_moe
 from fusion_bench.models.masks import MaskModel
+from fusion_bench.models.we_moe import WeightEnsemblingMoE
 
 CASES = sys.argv[5:]
 MICRO_TASKS = ["alpha", "beta", "gamma"]
@@ -357,7 +364,150 @@ def run_concrete():
              concrete(kind, MICRO, MICRO_TASKS, micro(), 2, config), None)
 
 
+# --- AdaMerging with surgery ---------------------------------------------------
+def surgery(pool, tasks, images, batch, config):
+    class Algorithm(TestTime, surgery_module.CLIPLayerWiseAdaMergingSurgeryAlgorithm):
+        def __init__(self):
+            pass
+
+        def load_model(self, name):
+            model = super().load_model(name)
+            model.config.projection_dim = model.config.hidden_sizes[-1]
+            return model
+
+        def load_pretrained_model(self):
+            return self.load_model("_pretrained_")
+
+        def named_models(self):
+            return [(t, self.load_model(t)) for t in self.model_names]
+
+        def models(self):
+            return [m for _, m in self.named_models()]
+
+        def compute_features(self, model, images):
+            return model(images).pooler_output
+
+        def on_test_time_adaptation_start(self):
+            pass
+
+    class Wrapper(surgery_module.SurgeryModelWrapper):
+        def add_surgery_module(self, task):
+            super().add_surgery_module(task)
+            down = getattr(self, f"feature_mapping_to_head_down_proj_{task}").weight
+            uniform = random_uniform(0, ["surgery", task], down.numel()).reshape(down.shape)
+            down.data = (2 * uniform - 1) / down.shape[1] ** 0.5
+
+    original, surgery_module.SurgeryModelWrapper = surgery_module.SurgeryModelWrapper, Wrapper
+    algorithm = Algorithm().setup(pool, tasks, images, batch, dict(
+        weights=None, optimizer="adam", lr=1e-3, init_values=0.3, clamp_weights=False,
+        tie_weights=True, strict=False, fast_dev_run=False, save_merging_weights=None,
+        eval_iterations=10**9) | config)
+    result = algorithm.run(algorithm)
+    surgery_module.SurgeryModelWrapper = original
+    state = dict(result["adamerging"].state_dict())
+    for name, value in result["surgery"].named_parameters():
+        if name.startswith("feature_mapping_to_head_"):
+            kind, task = name.removeprefix("feature_mapping_to_head_").rsplit("_", 1)
+            state[f"{task.removesuffix('.weight')}.{kind}.weight"] = value
+    return state
+
+
+def run_surgery():
+    save("micro_adamerging_surgery",
+         surgery(MICRO, MICRO_TASKS, micro(), 2, dict(max_steps=2, surgery_steps=8)), None)
+
+
+# --- Weight-ensembling MoE -----------------------------------------------------
+class Mlp(nn.Module):
+    """A block's two products."""
+
+    def __init__(self, block):
+        super().__init__()
+        self.pwconv1, self.act, self.pwconv2 = block.pwconv1, block.act, block.pwconv2
+
+    def forward(self, x):
+        return self.pwconv2(self.act(self.pwconv1(x)))
+
+
+class InBlock(nn.Module):
+    """Stands where a block has its first product: [batch, height, width, channels]."""
+
+    def __init__(self, moe):
+        super().__init__()
+        self.moe = moe
+
+    def forward(self, x):
+        return self.moe(x.flatten(1, 2)).reshape(x.shape)
+
+
+def wemoe(pool, tasks, images, batch, config):
+    class Algorithm(TestTime, we_moe.WeightEnsemblingMoEAlgorithm):
+        _fabric = FakeFabric()
+
+        def __init__(self):
+            pass
+
+        def load_checkpoint(self, *_): ...
+        def save_checkpoint(self, *_): ...
+
+        def construct_moe_model(self):
+            base = self.load_model("_pretrained_")
+            experts = [self.load_model(t) for t in self.model_names]
+            # task_arithmetic_merge itself: this version's refuses its own state dicts.
+            model, start = copy.deepcopy(base).requires_grad_(False), base.state_dict()
+            model.load_state_dict({
+                k: v + self.config.init_lambda * sum(e.state_dict()[k] - v for e in experts)
+                for k, v in start.items()})
+            for name, block in list(model.named_modules()):
+                if not hasattr(block, "pwconv1"):
+                    continue
+                moe = WeightEnsemblingMoE(
+                    hidden_size=block.pwconv1.in_features,
+                    base_model=Mlp(base.get_submodule(name)),
+                    expert_models=[Mlp(e.get_submodule(name)) for e in experts],
+                    init_lambda=self.config.init_lambda, batch_first=True,
+                    router_hidden_layers=self.config.router_hidden_layers,
+                    batch_reduce=self.config.batch_reduce)
+                for key, value in moe.gate.named_parameters():
+                    if key.endswith("weight") and key != "weight":
+                        value.data = 0.01 * random_normal(
+                            0, ["router", f"convnext.{name}.{key}"], value.numel()
+                        ).reshape(value.shape)
+                block.pwconv1, block.act, block.pwconv2 = InBlock(moe), nn.Identity(), nn.Identity()
+            return model
+
+    algorithm = Algorithm().setup(pool, tasks, images, batch, dict(
+        init_lambda=0.3, batch_reduce=True, optimizer="adam", use_grad_accumulate=True,
+        fast_dev_run=False) | config)
+    model = algorithm.run(algorithm).eval()
+    state = {}
+    for name, module in model.named_modules():
+        if isinstance(module, WeightEnsemblingMoE):
+            module.batch_reduce = False  # sample by sample, as FusionBench means it
+            block = name.removesuffix(".pwconv1.moe")
+            state |= {f"{block}.{k}": v for k, v in module.gate.state_dict().items()}
+    with torch.no_grad():
+        for task in tasks:
+            state[f"logits.{task}"] = algorithm.heads[task](
+                model(images[task][:4]).pooler_output)
+    return state
+
+
+def random_normal(seed, names, length):
+    """src/merge/random.ts"""
+    one = random_uniform(seed, [*names, "radius"], length).double()
+    two = random_uniform(seed, [*names, "angle"], length).double()
+    return (torch.sqrt(-2 * torch.log1p(-one)) * torch.cos(2 * torch.pi * two)).float()
+
+
+def run_wemoe():
+    for layers in (0, 1, 2):
+        save(f"micro_wemoe_{layers}", wemoe(
+            MICRO, MICRO_TASKS, micro(), 2,
+            dict(max_steps=3, router_hidden_layers=layers, lr=1e-2)), None)
+
+
 if __name__ == "__main__":
     torch.manual_seed(0)
-    for case in CASES or ["regmean_plusplus", "concrete"]:
+    for case in CASES or ["regmean_plusplus", "concrete", "surgery", "wemoe"]:
         globals()[f"run_{case}"]()

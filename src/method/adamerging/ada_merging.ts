@@ -53,7 +53,8 @@ export interface AdaMergingParameters {
   early_stopping: EarlyStoppingOptions | null;
 }
 
-const schema: z.ZodType<AdaMergingParameters> = z.strictObject({
+/** Schemas of the parameters by name. */
+export const adaMergingShape = {
   weights: z.union([z.string().min(1), z.array(z.number())]).nullable()
     .default(null),
   optimizer: z.literal("adam").default("adam"),
@@ -72,7 +73,7 @@ const schema: z.ZodType<AdaMergingParameters> = z.strictObject({
   shuffle: z.boolean().default(true),
   seed: z.int().nullable().default(null),
   early_stopping: earlyStoppingSchema,
-});
+} satisfies Record<keyof AdaMergingParameters, z.ZodType>;
 
 /**
  * AdaMerging: task arithmetic whose merging weights minimise the entropy of the
@@ -88,7 +89,7 @@ export function adaMerging(
   return {
     granularity: "element",
     pretrained: "needed",
-    parameters: schema,
+    parameters: z.strictObject(adaMergingShape),
     check({ weights }, modelNames) {
       if (!Array.isArray(weights) || weights.length === modelNames.length) {
         return;

@@ -6,6 +6,7 @@ import {
   type MergePool,
   needData,
   type PoolData,
+  type WeightGradients,
   weightGradients,
 } from "../../merge/mod.ts";
 
@@ -36,6 +37,9 @@ export interface EntropyGradients {
   /** Of the sum over tasks, by tensor. */
   gradients: Map<string, Float32Array>;
 }
+
+/** What came of a look at a batch of images. */
+export type Look = Pick<WeightGradients, "loss" | "logits" | "classes">;
 
 /**
  * A merged model while it is adapted to test images without labels: it gives
@@ -99,26 +103,42 @@ export class TestTimeModel {
   /** Looks at the next images of each task. */
   async entropyGradients(): Promise<EntropyGradients> {
     const gradients = new Map<string, Float32Array>();
-    let entropy = 0;
-    for (const [task, batches] of this.#batches) {
-      const { value: pixelValues } = await batches.next();
+    const entropy = await this.eachTask(async (task, pixelValues) => {
       const result = await weightGradients(
         await this.model.forTask(task),
         pixelValues,
         [...this.tensors.keys()],
         meanEntropy,
       );
-      pixelValues.dispose();
-      this.#watch.add(task, result.logits, result.classes);
-      entropy += result.loss / this.#batches.size;
       for (const [name, gradient] of result.weights) {
         const sum = gradients.get(name);
         if (sum) addTo(sum, gradient);
         else gradients.set(name, gradient);
       }
-    }
-    this.#entropies.push(entropy);
+      return result;
+    });
     return { entropy, gradients };
+  }
+
+  /**
+   * Has the next images of each task looked at.
+   *
+   * @param look Classifies them; the images are released when it is done.
+   * @returns The mean over tasks of the losses.
+   */
+  async eachTask(
+    look: (task: string, pixelValues: tf.Tensor4D) => Promise<Look>,
+  ): Promise<number> {
+    let mean = 0;
+    for (const [task, batches] of this.#batches) {
+      const { value: pixelValues } = await batches.next();
+      const { loss, logits, classes } = await look(task, pixelValues);
+      pixelValues.dispose();
+      this.#watch.add(task, logits, classes);
+      mean += loss / this.#batches.size;
+    }
+    this.#entropies.push(mean);
+    return mean;
   }
 
   /** Tells what came of the adaptation; warns of collapsed predictions. */
@@ -132,8 +152,13 @@ export class TestTimeModel {
 
   /** Releases model and images. */
   async close(): Promise<void> {
-    for (const each of this.#batches.values()) await each.return(undefined);
+    await this.closeImages();
     await this.model.dispose();
+  }
+
+  /** Releases the images only, where the model has become another's. */
+  async closeImages(): Promise<void> {
+    for (const each of this.#batches.values()) await each.return(undefined);
   }
 }
 

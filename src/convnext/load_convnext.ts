@@ -1,0 +1,41 @@
+import type * as tf from "@tensorflow/tfjs";
+import type { StateDict } from "../checkpoint/mod.ts";
+import type { ConvNextConfig } from "./config.ts";
+import { checkShapes } from "./expected_shapes.ts";
+import { createConvNext } from "./model.ts";
+import { openConvNext } from "./open_convnext.ts";
+import { loadStateDict } from "./weights.ts";
+
+/**
+ * Loads a ConvNeXt that Hugging Face's transformers or timm saved.
+ *
+ * @param folder Holds `config.json` and `model.safetensors` or
+ * `pytorch_model.bin` (or their shards); timm's needs no `config.json`.
+ * @throws {CheckpointError | ConfigError} If a file is missing, damaged or does
+ * not fit the config.
+ */
+export async function loadConvNext(folder: string): Promise<tf.LayersModel> {
+  const { config, stateDict } = await openConvNext(folder);
+  try {
+    return await convNextFromStateDict(config, stateDict);
+  } finally {
+    stateDict.close();
+  }
+}
+
+/** Builds a ConvNeXt and fills it from a state dict. */
+export async function convNextFromStateDict(
+  config: ConvNextConfig,
+  stateDict: StateDict,
+): Promise<tf.LayersModel> {
+  // Before memory is taken for what the config says.
+  checkShapes(stateDict, config, { others: true });
+  const model = createConvNext(config, { initialize: false });
+  try {
+    await loadStateDict(model, stateDict);
+    return model;
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+}
