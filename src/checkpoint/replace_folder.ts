@@ -2,6 +2,7 @@ import { basename, dirname, join, resolve } from "@std/path";
 import { CheckpointError } from "../fusion_error.ts";
 import { besides, ownMark, temporaryFolder } from "../temporaries.ts";
 import { cannotWrite, errorCode } from "../reason.ts";
+import { foreignFile } from "./foreign_file.ts";
 import { syncPath } from "./sync_path.ts";
 
 /** A folder that has one of these holds a model, and may be replaced. */
@@ -61,7 +62,8 @@ function lockedFolder(path: string): Disposable {
  * Writes a folder beside its place and renames it: nobody sees half of it, and
  * what was there before stays until all is written.
  *
- * @param target The folder. If it exists it must be empty or hold a model.
+ * @param target The folder. If it exists it must be empty or hold a model, and
+ * nothing that this project does not write.
  * @param write Fills the folder whose path it is given.
  * @throws {CheckpointError} If `target` may not be replaced or cannot be
  * written; it is then as it was.
@@ -145,6 +147,10 @@ function checkReplaceable(target: string, place: string): void {
     refuse(
       "is a folder with other files and no config.json, merge.json or model.json",
     );
+  }
+  const foreign = foreignFile(place);
+  if (foreign !== undefined) {
+    refuse(`holds ${foreign}, which is no part of a model and would be lost`);
   }
 }
 

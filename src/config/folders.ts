@@ -12,18 +12,37 @@ export async function isFile(path: string): Promise<boolean> {
   return (await statOrNull(path))?.isFile ?? false;
 }
 
+/** Weights, by the ends of their files' names. */
+const WEIGHTS = /\.(safetensors|bin|pth|pt)$/;
+
 /**
  * The model pool config of a folder with one model folder per task, taken in
  * code point order; `pretrained` or `_pretrained_` is the common ancestor.
+ * Hidden folders are none of its.
  *
+ * @param onWarning Told of each folder that holds no model. Default: standard
+ * error.
  * @throws {ConfigError} If there is no model folder, or both ancestors.
  */
-export async function poolFromFolder(folder: string): Promise<ConfigObject> {
+export async function poolFromFolder(
+  folder: string,
+  onWarning: (message: string) => void = (message) =>
+    console.error(`warning: ${message}`),
+): Promise<ConfigObject> {
   const models: Record<string, string> = {};
   const experts: Record<string, string> = {};
+  const others: string[] = [];
   for (const name of await foldersIn(folder)) {
+    if (name.startsWith(".")) continue;
     const path = join(folder, name);
-    if (!await isFile(join(path, "config.json"))) continue;
+    // timm's weights need no config.json; whether they are timm's, or lack
+    // theirs, is told where they are opened.
+    if (
+      !await isFile(join(path, "config.json")) && !await hasFile(path, WEIGHTS)
+    ) {
+      others.push(path);
+      continue;
+    }
     if (name !== "pretrained" && name !== "_pretrained_") {
       experts[name] = path;
     } else if ("_pretrained_" in models) {
@@ -39,6 +58,11 @@ export async function poolFromFolder(folder: string): Promise<ConfigObject> {
       : "holds no model folder";
     throw new ConfigError(
       `${folder}: ${found}: expected <task>/config.json, one folder per task`,
+    );
+  }
+  for (const path of others) {
+    onWarning(
+      `${path}: no config.json and no weights, so it is no model of the pool`,
     );
   }
   return { _target_: "ConvNextForImageClassificationPool", models };
@@ -65,6 +89,13 @@ export async function tasksFromFolder(folder: string): Promise<ConfigObject> {
     _target_: "ImageClassificationTaskPool",
     test_datasets: datasets,
   };
+}
+
+async function hasFile(folder: string, pattern: RegExp): Promise<boolean> {
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    if (!isDirectory && pattern.test(name)) return true;
+  }
+  return false;
 }
 
 async function foldersIn(folder: string): Promise<string[]> {

@@ -18,6 +18,12 @@ export interface ImageClassificationDataset {
   /** Class names in order of their labels, where the data set has them. */
   readonly classNames?: readonly string[] | undefined;
   /**
+   * Whether those are the names of folders, or labels that are text, sorted:
+   * their order is then nobody's choice, and no model's.
+   * @default {false}
+   */
+  readonly classesAreSorted?: boolean | undefined;
+  /**
    * Reads an image.
    *
    * @param index 0 to `length - 1`.

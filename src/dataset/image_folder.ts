@@ -68,13 +68,19 @@ export async function openImageFolder(
       `${folder}: no image, expected a subfolder of images for each class`,
     );
   }
-  return new ImageFolderDataset(folder, classNames, entries);
+  return new ImageFolderDataset(
+    folder,
+    classNames,
+    options.classNames === undefined,
+    entries,
+  );
 }
 
 class ImageFolderDataset implements ImageClassificationDataset {
   constructor(
     readonly name: string,
     readonly classNames: readonly string[],
+    readonly classesAreSorted: boolean,
     readonly entries: readonly Entry[],
   ) {}
 

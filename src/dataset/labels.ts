@@ -12,6 +12,8 @@ const MOST_CLASSES = 100_000;
 export class Labels {
   /** Class names in order of the labels, if known. */
   readonly classNames: readonly string[] | undefined;
+  /** Whether those are the labels themselves, sorted. */
+  readonly areSorted: boolean;
   readonly #own: readonly string[] | undefined;
   readonly #indices: ReadonlyMap<string, number> | undefined;
 
@@ -19,13 +21,16 @@ export class Labels {
    * @param name What error messages call the data set.
    * @param own Names of the classes that stored numbers mean.
    * @param wanted Class names in the order that is wanted, if it is another.
+   * @param areSorted Whether `own` are what {@linkcode classNamesOf} found.
    * @throws {DatasetError} If one of `own` is not in `wanted`.
    */
   constructor(
     name: string,
     own: readonly string[] | undefined,
     wanted: readonly string[] | undefined,
+    areSorted: boolean = false,
   ) {
+    this.areSorted = areSorted && !wanted && own !== undefined;
     this.#own = own;
     this.classNames = wanted ?? own;
     this.#indices = this.classNames &&

@@ -111,6 +111,10 @@ class Subset implements ImageClassificationDataset {
     return this.dataset.classNames;
   }
 
+  get classesAreSorted(): boolean | undefined {
+    return this.dataset.classesAreSorted;
+  }
+
   async read(index: number): Promise<ImageExample> {
     checkIndex(this, index);
     return await this.dataset.read(this.place(index));

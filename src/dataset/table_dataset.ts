@@ -78,7 +78,7 @@ export async function openTable(
   return new TableDataset(
     name,
     stored,
-    new Labels(name, own, options.classNames),
+    new Labels(name, own, options.classNames, !options.ownClassNames),
   );
 }
 
@@ -144,6 +144,10 @@ class TableDataset implements ImageClassificationDataset {
 
   get classNames(): readonly string[] | undefined {
     return this.labels.classNames;
+  }
+
+  get classesAreSorted(): boolean {
+    return this.labels.areSorted;
   }
 
   async read(index: number): Promise<ImageExample> {

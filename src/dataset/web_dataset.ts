@@ -48,7 +48,12 @@ export async function openWebDataset(
   const stored = samples.map(({ label }) => label);
   const own = options.ownClassNames ??
     (options.classNames ? undefined : classNamesOf(stored, name));
-  const labels = new Labels(name, own, options.classNames);
+  const labels = new Labels(
+    name,
+    own,
+    options.classNames,
+    !options.ownClassNames,
+  );
   return new WebDataset(name, samples, labels);
 }
 
@@ -130,6 +135,10 @@ class WebDataset implements ImageClassificationDataset {
 
   get classNames(): readonly string[] | undefined {
     return this.labels.classNames;
+  }
+
+  get classesAreSorted(): boolean {
+    return this.labels.areSorted;
   }
 
   async read(index: number): Promise<ImageExample> {

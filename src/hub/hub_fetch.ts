@@ -56,13 +56,21 @@ export function hubFetch(
         throw failure;
       }
       await response?.body?.cancel();
-      await wait(retryDelay(failures, settings.retryDelay, response));
+      await wait(
+        hasNoConnection(lost)
+          ? Math.min(RECONNECT_DELAY, settings.retryDelay)
+          : retryDelay(failures, settings.retryDelay, response),
+      );
     }
   };
 }
 
-/** Without network at all, the user need not wait long to hear of it. */
-const ATTEMPTS_TO_CONNECT = 3;
+/**
+ * Without network at all, or with the hub's name mistyped, the user need not
+ * wait long to hear of it: one more attempt, soon.
+ */
+const ATTEMPTS_TO_CONNECT = 2;
+const RECONNECT_DELAY = 250;
 
 function isWorthAnother(
   response: Response | undefined,
@@ -70,7 +78,21 @@ function isWorthAnother(
   failures: number,
 ): boolean {
   if (response) return PASSING.has(response.status);
-  return failures < ATTEMPTS_TO_CONNECT || !/connect|dns/i.test(String(lost));
+  return failures < ATTEMPTS_TO_CONNECT || !hasNoConnection(lost);
+}
+
+/** Whether nobody was there: the name is unknown, or nothing listens. */
+function hasNoConnection(lost: unknown): boolean {
+  return /dns error|connection refused|network is unreachable|no route to host|are blocked/i
+    .test(reasonsOf(lost));
+}
+
+/** What an error and its causes say. Deno's `fetch failed` tells no more. */
+function reasonsOf(error: unknown): string {
+  return error instanceof Error
+    ? [error.message, ...(error.cause ? [reasonsOf(error.cause)] : [])]
+      .join(": ")
+    : String(error);
 }
 
 /** A commit whose answer was lost may have been made: it is not sent twice. */
@@ -128,7 +150,7 @@ export function unreachable(
   { endpoint }: HubSettings,
   cause: unknown,
 ): HubError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = reasonsOf(cause);
   // The last part is the system's own words: `Connection refused`.
   const short = oneLine(reason.split(": ").at(-1));
   return new HubError(

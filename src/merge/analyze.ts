@@ -1,4 +1,4 @@
-import { missingPretrained } from "./chunk.ts";
+import { isFinite, missingPretrained, nonfinite } from "./chunk.ts";
 import { DEFAULT_CHUNK_SIZE, type MergeOptions } from "./merge.ts";
 import { type MergePool, targetTensors } from "./pool.ts";
 import { anySign, countConflicts, signBits } from "./sign_bits.ts";
@@ -50,7 +50,8 @@ interface Sums {
 /**
  * Compares the task vectors of a pool in one pass over its files, in chunks.
  *
- * @throws {MethodError} If the pool has no `_pretrained_`.
+ * @throws {MethodError} If the pool has no `_pretrained_`, or a model holds NaN
+ * or infinity (names model and tensor).
  * @throws {ModelPoolError} If the models' tensors do not fit each other.
  */
 export async function analyzePool(
@@ -72,11 +73,14 @@ export async function analyzePool(
   const size = sizes.reduce((sum, next) => sum + next, 0);
   let done = 0;
   for await (
-    const { name, deltas } of taskVectorPass(pool, {
+    const { name, begin, deltas } of taskVectorPass(pool, {
       targets: shapes,
       chunkSize,
     })
   ) {
+    if (!deltas.every(isFinite)) {
+      await findNonfinite(pool, { name, begin }, deltas[0]!.length);
+    }
     addChunk(layers.get(layerOf(name))!, deltas);
     done += deltas[0]!.length;
     options.onProgress?.(done, size);
@@ -106,6 +110,19 @@ export async function analyzePool(
       sign_conflict: sums.conflicts / sums.parameters,
     })),
   };
+}
+
+/** Tells which model holds what is no number. */
+async function findNonfinite(
+  pool: MergePool,
+  chunk: { name: string; begin: number },
+  length: number,
+): Promise<void> {
+  for (const source of [pool.pretrained!, ...pool.models.values()]) {
+    const { name, begin } = chunk;
+    const data = await source.read(name, begin, begin + length);
+    if (!isFinite(data)) throw nonfinite(source, chunk, data);
+  }
 }
 
 /** The layer of a tensor: `encoder.stages.1.layers.0` of a block's. */

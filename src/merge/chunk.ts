@@ -115,15 +115,33 @@ function checkFinite(
 ): void {
   for (const [i, data] of values.entries()) {
     if (isFinite(data)) continue;
-    const at = data.findIndex((value) => !Number.isFinite(value));
-    throw new MethodError(
-      `${sources[i]!.source}: tensor ${chunk.name} holds ${
-        data[at]
-      } at element ${
-        chunk.begin + at
-      }, expected finite numbers (allow_nonfinite=true merges all the same)`,
+    throw nonfinite(
+      sources[i]!,
+      chunk,
+      data,
+      " (allow_nonfinite=true merges all the same)",
     );
   }
+}
+
+/**
+ * The error of a source that holds NaN or infinity.
+ *
+ * @param data The source's elements of the chunk.
+ * @param hint What to do about it, for the end of the message.
+ */
+export function nonfinite(
+  { source }: StateDict,
+  { name, begin }: Pick<Chunk, "name" | "begin">,
+  data: Float32Array,
+  hint: string = "",
+): MethodError {
+  const at = data.findIndex((value) => !Number.isFinite(value));
+  return new MethodError(
+    `${source}: tensor ${name} holds ${data[at]} at element ${
+      begin + at
+    }, expected finite numbers${hint}`,
+  );
 }
 
 /**
@@ -131,7 +149,7 @@ function checkFinite(
  * that do not wait for each other are several times faster than one, or than a
  * branch for each number.
  */
-function isFinite(data: Float32Array): boolean {
+export function isFinite(data: Float32Array): boolean {
   let a = 0;
   let b = 0;
   let c = 0;

@@ -25,12 +25,26 @@ export function closePool(pool: MergePool): void {
   for (const model of pool.models.values()) model.close();
 }
 
+/** Whole numbers, whose mixtures would be none. */
+const NOT_MERGED: readonly string[] = ["I64", "I32", "U8", "BOOL"];
+
+/** @throws {ModelPoolError} If a tensor's elements are whole numbers. */
+function checkElements(model: StateDict, names: Iterable<string>): void {
+  for (const name of names) {
+    const { dtype } = model.info(name);
+    if (!NOT_MERGED.includes(dtype)) continue;
+    throw new ModelPoolError(
+      `${model.source}: tensor ${name} has elements of type ${dtype}, expected F32, F16, BF16 or F64: whole numbers cannot be merged`,
+    );
+  }
+}
+
 /**
  * Names and shapes of the tensors that merging may change.
  *
  * @param targets Layers flagged as fusion targets, such as `["convnext"]`.
  * @throws {ModelPoolError} If the models do not have the same tensors there;
- * the message names the tensor and both shapes.
+ * the message names the tensor and both shapes. Or if elements are no floats.
  */
 export function targetTensors(
   pool: MergePool,
@@ -49,6 +63,7 @@ export function targetTensors(
       }, expected names such as ${targets[0]}.…`,
     );
   }
+  checkElements(base, shapes.keys());
   for (const [model, stateDict] of pool.models) {
     if (stateDict === base) continue;
     const names = new Set(stateDict.names.filter(isTarget));
@@ -72,6 +87,7 @@ export function targetTensors(
         }] is not in ${base.source}`,
       );
     }
+    checkElements(stateDict, shapes.keys());
   }
   return shapes;
 }

@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { checkNotSource, type StateDict } from "../checkpoint/mod.ts";
 import {
   AutoImageProcessor,
+  checkShapes,
   configOf,
   type ConvNextConfig,
   type Head,
@@ -162,6 +163,7 @@ export class ConvNextForImageClassificationPool
     await Promise.all(this.allModelNames.map((name) => this.modelPath(name)));
     const models = new Map<string, StateDict>();
     try {
+      await this.#checkConfigs();
       for (const name of this.modelNames) {
         models.set(name, await this.openStateDict(name));
       }
@@ -172,6 +174,51 @@ export class ConvNextForImageClassificationPool
       closePool({ models });
       throw error;
     }
+  }
+
+  /**
+   * Checks that every model has the tensors that its config tells of, its head
+   * among them, and that they compute alike: what merging cannot see.
+   */
+  async #checkConfigs(): Promise<void> {
+    let first: { name: string; config: ConvNextConfig } | undefined;
+    const names = this.hasPretrained
+      ? ["_pretrained_", ...this.modelNames]
+      : this.modelNames;
+    for (const name of names) {
+      const config = await this.#fileConfig(name);
+      if (!config) continue;
+      first ??= { name, config };
+      for (const key of ["hidden_act", "layer_norm_eps"] as const) {
+        if (config[key] === first.config[key]) continue;
+        throw new ModelPoolError(
+          `model ${name} (${this.describeModel(name)}): ${key} is ${
+            config[key]
+          }, that of ${first.name} is ${
+            first.config[key]
+          }: only models that compute alike can be merged`,
+        );
+      }
+    }
+  }
+
+  /** A model's config, checked against its tensors; loaded models fit theirs. */
+  async #fileConfig(name: string): Promise<ConvNextConfig | undefined> {
+    const entry = this.entry(name);
+    if (entry instanceof tf.LayersModel) return configOf(entry);
+    const { config_path, pretrained = true, dataset_name } = describe(entry);
+    const folder = await resolveModelPath(config_path);
+    const config = await readConvNextConfig(folder);
+    // Else weights, or a head, are made as the config says.
+    if (pretrained && !dataset_name) {
+      const stateDict = await openConvNextStateDict(folder);
+      try {
+        checkShapes(stateDict, config, { others: true });
+      } finally {
+        stateDict.close();
+      }
+    }
+    return config;
   }
 
   /**

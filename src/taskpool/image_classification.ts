@@ -17,6 +17,7 @@ import {
   type EvaluationReport,
   type TaskResult,
 } from "../report/mod.ts";
+import { checkOnlyHead, headLabelsOf } from "./head_labels.ts";
 
 /** What a task pool is made of; keys as in FusionBench's YAML. */
 export interface ImageClassificationTaskPoolOptions {
@@ -91,8 +92,8 @@ export class ImageClassificationTaskPool {
   /**
    * Evaluates a model on every task.
    *
-   * @param model A model with a head for each task, one with one head for all,
-   * or an ensemble.
+   * @param model A model with a head for each task, one with one head for the
+   * classes that all tasks have, or an ensemble.
    * @throws {ModelPoolError} If it has no head for a task; names both.
    * @throws {DatasetError} If a label is outside the head's range.
    */
@@ -113,6 +114,15 @@ export class ImageClassificationTaskPool {
           multiTask.tasks.join(", ")
         }`,
       );
+    }
+    const hasOneHead = multiTask instanceof MultiTaskModel &&
+      multiTask.tasks.length === 0;
+    if (hasOneHead) {
+      const labels = labelsOf(configOf(multiTask.model));
+      for (const task of this.tasks) {
+        const dataset = await this.loadTestDataset(task);
+        await checkOnlyHead(name, labels, task, dataset, this.tasks);
+      }
     }
     const results: Record<string, TaskResult> = {};
     for (const task of this.tasks) {
@@ -190,29 +200,6 @@ function score(
     correct: largest === label,
     loss: Math.log(sum) + max - logits[label]!,
   };
-}
-
-/**
- * The head's class for each class of a data set that names its own (folders
- * are sorted by name, a head's classes are in training's order). A data set
- * with quite other names is taken to be in the head's order.
- */
-function headLabelsOf(
-  { name, classNames }: ImageClassificationDataset,
-  labelNames: readonly string[],
-  task: string,
-): number[] | undefined {
-  const labels = classNames?.map((className) => labelNames.indexOf(className));
-  if (!labels?.some((label) => label >= 0)) return undefined;
-  const unknown = labels.indexOf(-1);
-  if (unknown === -1) return labels;
-  throw new DatasetError(
-    `${name}: class ${
-      classNames![unknown]
-    } is not one of the head of task ${task}, which has ${
-      labelNames.join(", ")
-    }`,
-  );
 }
 
 function checkLabels(

@@ -13,7 +13,7 @@ const DEAD = 12345;
 
 const writes = (name: string) => async (folder: string): Promise<void> => {
   await Deno.mkdir(join(folder, "heads"));
-  await Deno.writeTextFile(join(folder, "heads", "h"), name);
+  await Deno.writeTextFile(join(folder, "heads", "h.safetensors"), name);
   await Deno.writeTextFile(join(folder, "config.json"), name);
 };
 const content = (folder: string): string =>
@@ -24,7 +24,7 @@ Deno.test("replaceFolder() makes a folder, then replaces it", async () => {
     const target = join(parent, "deep", "model");
     await replaceFolder(target, writes("first"));
     assertEquals(content(target), "first");
-    await Deno.writeTextFile(join(target, "left over"), "");
+    await Deno.writeTextFile(join(target, "ensemble.json"), "");
     await replaceFolder(target, async (temporary) => {
       assertEquals(content(target), "first", "the old one stays meanwhile");
       await writes("second")(temporary);
@@ -33,6 +33,33 @@ Deno.test("replaceFolder() makes a folder, then replaces it", async () => {
     assertEquals(listNames(target), ["config.json", "heads"]);
     assertEquals(listNames(join(parent, "deep")), ["model"]);
   });
+});
+
+Deno.test("replaceFolder() takes no file that is no part of a model", async () => {
+  for (
+    const [file, words] of [
+      ["thesis.txt", "thesis.txt"],
+      ["heads/mnist/notes.md", "heads/mnist/notes.md"],
+      ["photos/cat.jpg", "the folder photos"],
+    ] as const
+  ) {
+    await inTemporaryFolder(async (parent) => {
+      const target = join(parent, "model");
+      await replaceFolder(target, writes("first"));
+      await Deno.mkdir(join(target, file, ".."), { recursive: true });
+      await Deno.writeTextFile(join(target, file), "precious");
+      const error = await assertRejects(
+        () => replaceFolder(target, writes("second")),
+        CheckpointError,
+      );
+      assertEquals(
+        error.message,
+        `${target} holds ${words}, which is no part of a model and would be lost, expected a new name, an empty folder or a model's folder`,
+      );
+      assertEquals(content(target), "first");
+      assertEquals(listNames(parent), ["model"]);
+    });
+  }
 });
 
 Deno.test("replaceFolder() leaves all as it was when writing fails", async () => {

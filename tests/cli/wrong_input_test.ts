@@ -1,4 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
+import {
+  type DType,
+  openCheckpoint,
+  SafetensorsWriter,
+} from "../../src/checkpoint/mod.ts";
 import { dataPath } from "../reference.ts";
 import {
   copyFolder,
@@ -79,6 +84,126 @@ const CASES: WrongInput[] = [
     },
   },
   {
+    what: "a model without its head",
+    args:
+      "method=simple_average modelpool=FOLDER/pool merged_model_save_path=FOLDER/out",
+    words: [
+      "FOLDER/pool/b/model.safetensors",
+      "classifier.weight is missing",
+      "expected one of shape [10,128]",
+    ],
+    make: async (folder) => {
+      await copyFolder(`${POOL}/mnist`, `${folder}/pool/a`);
+      await copyFolder(`${POOL}/mnist`, `${folder}/pool/b`);
+      await rewriteTensors(
+        `${folder}/pool/b`,
+        (name) => name.startsWith("classifier.") ? undefined : "F32",
+      );
+    },
+  },
+  {
+    what: "a head of another size than its config's",
+    args:
+      "method=simple_average modelpool=FOLDER/pool merged_model_save_path=FOLDER/out",
+    words: [
+      "FOLDER/pool/b/model.safetensors",
+      "classifier.weight has shape [10,128], its config.json expects [9,128]",
+    ],
+    make: async (folder) => {
+      await copyFolder(`${POOL}/mnist`, `${folder}/pool/a`);
+      await copyFolder(`${POOL}/mnist`, `${folder}/pool/b`);
+      await Deno.copyFile(
+        `${POOL}/emoji/config.json`,
+        `${folder}/pool/b/config.json`,
+      );
+    },
+  },
+  ...([["hidden_act", "relu", "gelu"], [
+    "layer_norm_eps",
+    1e-5,
+    1e-12,
+  ]] as const)
+    .map(([key, other, usual]): WrongInput => ({
+      what: `models of different ${key}`,
+      args:
+        "method=simple_average modelpool=FOLDER/pool merged_model_save_path=FOLDER/out",
+      words: [
+        "FOLDER/pool/b",
+        `${key} is ${other}`,
+        `that of a is ${usual}`,
+      ],
+      make: async (folder) => {
+        await copyFolder(`${POOL}/mnist`, `${folder}/pool/a`);
+        await copyFolder(`${POOL}/mnist`, `${folder}/pool/b`);
+        const path = `${folder}/pool/b/config.json`;
+        const config = JSON.parse(await Deno.readTextFile(path));
+        await Deno.writeTextFile(
+          path,
+          JSON.stringify({ ...config, [key]: other }),
+        );
+      },
+    })),
+  {
+    what: "weights that are whole numbers",
+    args:
+      "method=simple_average modelpool=FOLDER/pool merged_model_save_path=FOLDER/out",
+    words: [
+      "FOLDER/pool/b/model.safetensors",
+      "tensor convnext.embeddings.layernorm.bias",
+      "type I64",
+      "expected F32",
+    ],
+    make: async (folder) => {
+      await copyFolder(`${POOL}/mnist`, `${folder}/pool/a`);
+      await copyFolder(`${POOL}/mnist`, `${folder}/pool/b`);
+      await rewriteTensors(
+        `${folder}/pool/b`,
+        (name) => name === "convnext.embeddings.layernorm.bias" ? "I64" : "F32",
+      );
+    },
+  },
+  {
+    what: "weights without their config.json",
+    args:
+      "method=simple_average modelpool=FOLDER/pool merged_model_save_path=FOLDER/out",
+    words: ["FOLDER/pool/b/config.json: not found"],
+    make: async (folder) => {
+      await copyFolder(`${POOL}/mnist`, `${folder}/pool/a`);
+      await copyFolder(`${POOL}/mnist`, `${folder}/pool/b`);
+      await Deno.remove(`${folder}/pool/b/config.json`);
+    },
+  },
+  {
+    what: "a model's folder with the user's files in it",
+    args:
+      `method=simple_average modelpool=${POOL} merged_model_save_path=FOLDER/mine`,
+    words: ["FOLDER/mine holds thesis.txt", "would be lost"],
+    make: async (folder) => {
+      await copyFolder(`${POOL}/mnist`, `${folder}/mine`);
+      await Deno.writeTextFile(`${folder}/mine/thesis.txt`, "precious");
+    },
+  },
+  {
+    what: "analysing a model with NaN",
+    args: "analyze modelpool=FOLDER/pool",
+    words: [
+      "FOLDER/pool/b/model.safetensors",
+      "tensor convnext.embeddings.layernorm.bias holds NaN at element 2",
+    ],
+    make: async (folder) => {
+      await copyFolder(`${POOL}/mnist`, `${folder}/pool/pretrained`);
+      await copyFolder(`${POOL}/mnist`, `${folder}/pool/a`);
+      await copyFolder(`${POOL}/mnist`, `${folder}/pool/b`);
+      await rewriteTensors(
+        `${folder}/pool/b`,
+        () => "F32",
+        (name, values) => {
+          if (name === "convnext.embeddings.layernorm.bias") values[2] = NaN;
+        },
+      );
+    },
+  },
+  {
     what: "truncated safetensors",
     args:
       "method=simple_average modelpool=FOLDER/pool merged_model_save_path=FOLDER/out",
@@ -102,14 +227,14 @@ const CASES: WrongInput[] = [
     what: "a label outside the head's range",
     args: `evaluate model=${POOL}/emoji taskpool=FOLDER/tasks`,
     words: [
-      "FOLDER/tasks/fashion_mnist/test",
+      "FOLDER/tasks/clothes/test",
       "label 9 of image 23",
       "9 classes (0 to 8)",
     ],
     make: (folder) =>
       copyFolder(
         dataPath("demo/data/fashion_mnist/test"),
-        `${folder}/tasks/fashion_mnist/test`,
+        `${folder}/tasks/clothes/test`,
       ),
   },
   {
@@ -198,6 +323,29 @@ const CASES: WrongInput[] = [
     make: (folder) => Deno.mkdir(`${folder}/empty`),
   },
 ];
+
+/** Writes a model's tensors again, without some or with other elements. */
+async function rewriteTensors(
+  folder: string,
+  dtypeOf: (name: string) => DType | undefined,
+  change: (name: string, values: Float32Array) => void = () => {},
+): Promise<void> {
+  const path = `${folder}/model.safetensors`;
+  const source = await openCheckpoint(path);
+  const entries = source.names.flatMap((name) => {
+    const dtype = dtypeOf(name);
+    return dtype ? [{ name, dtype, shape: source.info(name).shape }] : [];
+  });
+  const writer = await SafetensorsWriter.create(`${path}.new`, entries);
+  for (const { name } of entries) {
+    const values = await source.read(name);
+    change(name, values);
+    await writer.write(name, 0, values);
+  }
+  await writer.finish();
+  source.close();
+  await Deno.rename(`${path}.new`, path);
+}
 
 for (const { what, args, words, make } of CASES) {
   Deno.test(`status 2 and one line: ${what}`, async () => {

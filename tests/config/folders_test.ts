@@ -54,8 +54,27 @@ Deno.test("poolFromFolder: code point order, pretrained is the ancestor", () =>
     },
   ));
 
+Deno.test("poolFromFolder tells of folders that hold no model", () =>
+  withFiles(
+    ["a/config.json", "b/notes.txt", "c/model.safetensors", ".git/config"],
+    async (folder) => {
+      const warnings: string[] = [];
+      const { models } = await poolFromFolder(
+        folder,
+        (message) => void warnings.push(message),
+      );
+      // Whose weights c holds is told where they are opened.
+      assertEquals(Object.keys(models!), ["a", "c"]);
+      assertEquals(warnings, [
+        `${
+          join(folder, "b")
+        }: no config.json and no weights, so it is no model of the pool`,
+      ]);
+    },
+  ));
+
 Deno.test("poolFromFolder: no model, two ancestors, a model itself", async () => {
-  await withFiles(["a/model.safetensors"], async (folder) => {
+  await withFiles(["a/notes.txt"], async (folder) => {
     await assertRejects(
       () => poolFromFolder(folder),
       ConfigError,

@@ -299,17 +299,81 @@ Deno.test("an image folder's classes are found in the head by name", async () =>
 
 Deno.test("a data set whose class names are quite others is in the head's order", async () => {
   const model = await loadConvNext(DEMO_MODELS["emoji"]!);
+  const withHeads = new MultiTaskModel(model, await demoHeads());
   const evaluate = async (
     dataset: ImageClassificationDataset,
   ): Promise<unknown> =>
     (await new ImageClassificationTaskPool({
       test_datasets: { emoji: dataset },
       processor,
-    }).evaluate(model)).average;
+    }).evaluate(withHeads)).average;
   const classNames = Object.keys(labelMaps("abcdefghi".split("")).label2id);
   assertEquals(
     await evaluate(await someImages(8, { classNames })),
     await evaluate(await someImages(8)),
   );
+  // But folders are in no order that a head could have, unless their names are
+  // its labels.
+  const error = await assertRejects(
+    async () =>
+      await evaluate(
+        await someImages(8, { classNames, classesAreSorted: true }),
+      ),
+    DatasetError,
+  );
+  assert(
+    error.message.startsWith(
+      "some images: none of its classes (a, b, c, d, …) is one of the head of task emoji, which has smileys,",
+    ),
+    error.message,
+  );
+  const labels = Array.from({ length: 9 }, (_, label) => `${label}`);
+  assertEquals(
+    await evaluate(
+      await someImages(8, { classNames: labels, classesAreSorted: true }),
+    ),
+    await evaluate(await someImages(8)),
+  );
+  await withHeads.dispose();
+});
+
+Deno.test("a model's only head serves no task of other classes", async () => {
+  const model = await loadConvNext(DEMO_MODELS["mnist"]!);
+  const refuse = async (
+    test_datasets: Record<string, ImageClassificationDataset>,
+    words: string,
+  ) => {
+    const pool = new ImageClassificationTaskPool({ test_datasets, processor });
+    const { message } = await assertRejects(
+      () => pool.evaluate(model, { name: "digits", fastDevRun: true }),
+      ModelPoolError,
+    );
+    assert(
+      message.startsWith("model digits: its only head, of 10 classes (0,"),
+    );
+    assert(message.includes(words), message);
+  };
+  const open = (task: string) =>
+    openDataset(dataPath(`demo/data/${task}/test`));
+  // By the task's name, as its files name no classes.
+  await refuse(
+    { fashion_mnist: await open("fashion_mnist") },
+    "task fashion_mnist, whose classes are others (T - shirt / top,",
+  );
+  await refuse(
+    { clothes: await someImages(2, { classNames: ["shirt", "shoe"] }) },
+    "task clothes, which has 2 classes (shirt, shoe)",
+  );
+  await refuse(
+    { mnist: await open("mnist"), optdigits: await open("optdigits") },
+    "task optdigits, whose classes are not known",
+  );
+  for (const task of ["mnist", "mine"]) {
+    const pool = new ImageClassificationTaskPool({
+      test_datasets: { [task]: await open("mnist") },
+      processor,
+    });
+    await pool.evaluate(model, { fastDevRun: true });
+  }
   model.dispose();
 });

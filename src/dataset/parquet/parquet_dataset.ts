@@ -83,10 +83,11 @@ export async function openParquet(
     }
   }
   const dataset = new ParquetDataset(name, length, parts);
-  if (!own && parts[0]?.columns.label.type === "BYTE_ARRAY") {
+  const isText = !own && parts[0]?.columns.label.type === "BYTE_ARRAY";
+  if (isText) {
     own = await dataset.storedClassNames();
   }
-  dataset.labels = new Labels(name, own, options.classNames);
+  dataset.labels = new Labels(name, own, options.classNames, isText);
   return dataset;
 }
 
@@ -102,6 +103,10 @@ class ParquetDataset implements ImageClassificationDataset {
 
   get classNames(): readonly string[] | undefined {
     return this.labels.classNames;
+  }
+
+  get classesAreSorted(): boolean {
+    return this.labels.areSorted;
   }
 
   async read(index: number): Promise<ImageExample> {
