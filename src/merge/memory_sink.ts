@@ -7,6 +7,7 @@ import { checkNumbers } from "./check_numbers.ts";
 import { type MergeOptions, mergePool } from "./merge.ts";
 import type { BoundMethod } from "./method.ts";
 import { type MergePool, targetTensors } from "./pool.ts";
+import { onReadableBackend } from "./readable_backend.ts";
 
 /**
  * Merges a pool's fusion targets into memory, in float32.
@@ -27,11 +28,12 @@ export async function mergeInMemory(
       data: new Float32Array(elementCount(shape)),
     }]),
   );
-  await mergePool(pool, method, {
-    write: (name, begin, values) => {
-      tensors.get(name)!.data.set(values, begin);
-      return Promise.resolve();
-    },
-  }, options);
+  await onReadableBackend(method, () =>
+    mergePool(pool, method, {
+      write: (name, begin, values) => {
+        tensors.get(name)!.data.set(values, begin);
+        return Promise.resolve();
+      },
+    }, options));
   return memoryStateDict(tensors, `merged by ${method.name}`);
 }

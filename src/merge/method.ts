@@ -66,6 +66,13 @@ export interface MergeMethod<P = unknown, F = unknown> {
    * @default {false}
    */
   readonly propagatesNonfinite?: boolean;
+  /**
+   * Whether it reads values of tensors that it computed (`dataSync`), as norms
+   * and decompositions do. WebGPU hands those over later only: there such a
+   * method runs on WebAssembly.
+   * @default {false}
+   */
+  readonly readsValues?: boolean;
   /** Validates parameters and fills in FusionBench's defaults. */
   readonly parameters: z.ZodType<P>;
   /** Checks parameters against the pool; throws a `MethodError`. */

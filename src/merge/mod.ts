@@ -44,6 +44,7 @@ export {
 } from "./pool_data.ts";
 export { baseOf, closePool, type MergePool, targetTensors } from "./pool.ts";
 export { randomNormal, randomUniform } from "./random.ts";
+export { onReadableBackend } from "./readable_backend.ts";
 export { rescaleToNorm } from "./rescale_to_norm.ts";
 export { taskVector } from "./task_vector.ts";
 export {

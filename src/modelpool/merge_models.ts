@@ -20,6 +20,7 @@ import {
   mergeInMemory,
   type MergeOptions,
   mergePool,
+  onReadableBackend,
   targetTensors,
 } from "../merge/mod.ts";
 import type { ModelCard } from "../report/mod.ts";
@@ -135,10 +136,11 @@ export async function mergeToFolder(
       merge: {
         names: new Set(shapes.keys()),
         write: (sink) =>
-          mergePool(open, method, sink, {
-            targets,
-            ...partOf(options, method, 0),
-          }),
+          onReadableBackend(method, () =>
+            mergePool(open, method, sink, {
+              targets,
+              ...partOf(options, method, 0),
+            })),
       },
       heads,
       writePart: async (folder) => {

@@ -49,6 +49,7 @@ interface Facts {
 const dogeTa: MergeMethod<Parameters, Facts> = {
   granularity: "tensor",
   pretrained: "needed",
+  readsValues: true,
   parameters: z.strictObject({
     subspace: numberParameter({ minimum: 1, perModel: false }).default(6),
     K: numberParameter({ minimum: 0, maximum: 100, perTensor: false }).default(

@@ -58,6 +58,7 @@ interface Parameters {
 const dop: MergeMethod<Parameters> = {
   granularity: "tensor",
   pretrained: "needed",
+  readsValues: true,
   parameters: z.strictObject({
     shuffle_order: z.boolean().default(true),
     seed: z.int().nullable().default(null),

@@ -28,6 +28,7 @@ interface Parameters {
 const isoC: MergeMethod<Parameters> = {
   granularity: "tensor",
   pretrained: "needed",
+  readsValues: true,
   parameters: z.strictObject({
     scaling_factor: numberParameter({ perModel: false }).default(1),
     exclude_keys: z.array(z.string()).nullable().default(null),

@@ -31,6 +31,7 @@ interface Parameters {
 const isoCts: MergeMethod<Parameters> = {
   granularity: "tensor",
   pretrained: "needed",
+  readsValues: true,
   parameters: z.strictObject({
     scaling_factor: numberParameter({ perModel: false }).default(1),
     common_space_fraction: numberParameter({

@@ -57,6 +57,7 @@ interface Facts {
 const knots: MergeMethod<Parameters, Facts> = {
   granularity: "tensor",
   pretrained: "needed",
+  readsValues: true,
   parameters: z.strictObject({
     scaling_factor: numberParameter({ perModel: false }).default(0.6),
     threshold: numberParameter({ minimum: 0, maximum: 100, perTensor: false })

@@ -20,6 +20,7 @@ const EPSILON = 1e-8;
 const arceeFusion: MergeMethod<Record<string, never>> = {
   granularity: "tensor",
   pretrained: "needed",
+  readsValues: true,
   minimumModels: 1,
   maximumModels: 1,
   parameters: z.strictObject({}),

@@ -24,6 +24,7 @@ interface Parameters {
 const karcher: MergeMethod<Parameters> = {
   granularity: "tensor",
   pretrained: "unused",
+  readsValues: true,
   parameters: z.strictObject({
     max_iter: z.int().min(1).default(10),
     tol: z.number().positive().default(1e-5),

@@ -29,6 +29,7 @@ interface Parameters {
 const multislerp: MergeMethod<Parameters> = {
   granularity: "tensor",
   pretrained: "optional",
+  readsValues: true,
   parameters: z.strictObject({
     weight: numberParameter().default(1),
     normalize_weights: z.boolean().default(true),

@@ -27,6 +27,7 @@ const EPSILON = 1e-8;
 const modelStock: MergeMethod<Parameters> = {
   granularity: "tensor",
   pretrained: "needed",
+  readsValues: true,
   minimumModels: 2,
   parameters: z.strictObject({
     ignore_keys: z.array(z.string()).nullable().default(null),

@@ -50,6 +50,7 @@ interface Facts {
 const opcm: MergeMethod<Parameters, Facts> = {
   granularity: "tensor",
   pretrained: "needed",
+  readsValues: true,
   parameters: z.strictObject({
     alpha: numberParameter({ minimum: 0, maximum: 1 }).default(0.5),
     shuffle_order: z.boolean().default(true),

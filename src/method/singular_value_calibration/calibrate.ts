@@ -50,6 +50,7 @@ export function calibrated(
   return {
     granularity: "tensor",
     pretrained: "needed",
+    readsValues: true,
     ...(inner.minimumModels && { minimumModels: inner.minimumModels }),
     parameters: z.strictObject({
       alpha: numberParameter().default(alpha),

@@ -22,6 +22,7 @@ const calibration = calibrated(base as never, 0.1);
 const method: MergeMethod<Parameters> = {
   granularity: "tensor",
   pretrained: "needed",
+  readsValues: true,
   parameters: z.strictObject({
     scaling_factor: numberParameter().default(0.3),
     alpha: numberParameter().default(0.1),

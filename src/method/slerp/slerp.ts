@@ -32,6 +32,7 @@ interface Parameters {
 const slerp: MergeMethod<Parameters> = {
   granularity: "tensor",
   pretrained: "unused",
+  readsValues: true,
   minimumModels: 2,
   maximumModels: 2,
   parameters: z.strictObject({

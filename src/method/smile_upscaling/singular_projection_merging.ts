@@ -38,6 +38,7 @@ interface Parameters {
 const singularProjectionMerging: MergeMethod<Parameters> = {
   granularity: "tensor",
   pretrained: "needed",
+  readsValues: true,
   maximumModels: 1,
   parameters: z.strictObject({
     k: numberParameter().default(128),

@@ -29,6 +29,7 @@ interface Parameters {
 const compression: MergeMethod<Parameters> = {
   granularity: "tensor",
   pretrained: "needed",
+  readsValues: true,
   parameters: z.strictObject({
     task: z.string(),
     sv_reduction: numberParameter({ minimum: 0, maximum: 1 }).nullable()

@@ -36,6 +36,7 @@ interface Parameters {
 const taskSingularVectorMerging: MergeMethod<Parameters> = {
   granularity: "tensor",
   pretrained: "needed",
+  readsValues: true,
   parameters: z.strictObject({
     alpha: numberParameter({ perModel: false }).nullable().default(1),
     exclude_keys: z.array(z.string()).nullable().default(null),

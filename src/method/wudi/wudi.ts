@@ -28,6 +28,7 @@ interface Parameters {
 const wudi: MergeMethod<Parameters> = {
   granularity: "tensor",
   pretrained: "needed",
+  readsValues: true,
   parameters: z.strictObject({
     iter_num: z.int().min(0).default(400),
     exclude_keys: z.array(z.string()).nullable().default(null),
