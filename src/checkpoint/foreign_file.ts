@@ -10,7 +10,7 @@ const OWN_FILES = [
 ];
 
 /** Folders in it, with the same files in a folder for each task. */
-const OWN_FOLDERS = ["heads", "masks", "members"];
+const OWN_FOLDERS = ["heads", "masks", "members", "routers", "surgery"];
 
 /**
  * A file in a model's folder that this project does not write, and that would
