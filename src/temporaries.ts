@@ -111,7 +111,7 @@ export function besides(place: string, ending: "partial" | "old"): string[] {
 function removeIfLeft(path: string): void {
   const file = openIfPossible(path);
   try {
-    if (file?.tryLockSync(true)) Deno.removeSync(path, { recursive: true });
+    if (file?.tryLockSync(true)) removeWhole(path);
   } catch {
     // There are no locks here, or another process was faster.
   } finally {
@@ -128,6 +128,31 @@ function openIfPossible(path: string): Deno.FsFile | undefined {
   }
 }
 
+/** By one of these files a folder loads as a model. */
+const ENTRANCES = ["config.json", "model.json", "ensemble.json"];
+
+/**
+ * Removes a file or folder. A folder first loses what it loads by: killed
+ * meanwhile, this process leaves no model of which something is missing.
+ *
+ * @throws The system's error, but none if there is nothing.
+ */
+export function removeWhole(path: string): void {
+  for (const name of ENTRANCES) removeIfThere(join(path, name));
+  removeIfThere(path);
+}
+
+function removeIfThere(path: string): void {
+  try {
+    Deno.removeSync(path, { recursive: true });
+  } catch (error) {
+    if (
+      !(error instanceof Deno.errors.NotFound ||
+        error instanceof Deno.errors.NotADirectory)
+    ) throw error;
+  }
+}
+
 /**
  * Removes every file and folder that is written beside its place and not yet
  * renamed. To be called when the process is interrupted; it does not wait.
@@ -135,7 +160,7 @@ function openIfPossible(path: string): Deno.FsFile | undefined {
 export function cleanUpTemporaries(): void {
   for (const path of temporaries) {
     try {
-      Deno.removeSync(path, { recursive: true });
+      removeWhole(path);
     } catch {
       // Not there yet, or not removable: an interrupted process cannot help it.
     }

@@ -1,6 +1,11 @@
 import { basename, dirname, join, resolve } from "@std/path";
 import { CheckpointError } from "../fusion_error.ts";
-import { besides, ownMark, temporaryFolder } from "../temporaries.ts";
+import {
+  besides,
+  ownMark,
+  removeWhole,
+  temporaryFolder,
+} from "../temporaries.ts";
 import { cannotWrite, errorCode } from "../reason.ts";
 import { foreignFile } from "./foreign_file.ts";
 import { syncPath } from "./sync_path.ts";
@@ -106,7 +111,7 @@ async function replace(
     checkReplaceable(target, place);
     swap(temporary, place);
   } catch (error) {
-    await removeIfThere(temporary);
+    removeWhole(temporary);
     // The reader of the message knows the folder by the name it was to have.
     if (!(error instanceof CheckpointError)) throw error;
     throw new CheckpointError(error.message.replaceAll(temporary, target), {
@@ -170,13 +175,13 @@ function swap(temporary: string, place: string): void {
       Deno.renameSync(temporary, place);
     } catch (error) {
       if (isTaken(error) && tries < MOST_SWAPS) {
-        if (replaces) removeAside(aside);
+        if (replaces) removeWhole(aside);
         continue;
       }
       if (replaces) Deno.renameSync(aside, place);
       throw error;
     }
-    if (replaces) removeAside(aside);
+    if (replaces) removeWhole(aside);
     return;
   }
 }
@@ -203,19 +208,10 @@ function renameIfThere(from: string, to: string): boolean {
   }
 }
 
-/** Another process may be removing it too: then it is as good as gone. */
-function removeAside(path: string): void {
-  try {
-    Deno.removeSync(path, { recursive: true });
-  } catch (error) {
-    if (errorCode(error) !== "ENOENT") throw error;
-  }
-}
-
 /** Puts back what a process had put aside that was killed between its renames. */
 function putBack(place: string): void {
   for (const path of besides(place, "old")) {
-    if (exists(place)) removeAside(path);
+    if (exists(place)) removeWhole(path);
     else renameIfThere(path, place);
   }
 }
@@ -226,14 +222,6 @@ function exists(path: string): boolean {
     return true;
   } catch {
     return false;
-  }
-}
-
-async function removeIfThere(path: string): Promise<void> {
-  try {
-    await Deno.remove(path, { recursive: true });
-  } catch (error) {
-    if (errorCode(error) !== "ENOENT") throw error;
   }
 }
 

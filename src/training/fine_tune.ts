@@ -246,7 +246,7 @@ class Run {
     const saved = kept.find(({ step }) => step === report.step);
     if (saved) await saveModel(this.model, join(folder, saved.folder));
     this.#checkpoints = kept;
-    await removeCheckpoints(folder, removed);
+    removeCheckpoints(folder, removed);
     // What is on the disk and what the state tells of must not part.
     await this.#saveState();
   }

@@ -1,4 +1,5 @@
 import { join } from "@std/path";
+import { removeWhole } from "../temporaries.ts";
 import type { SavedCheckpoint } from "./training_state.ts";
 
 /**
@@ -24,15 +25,9 @@ export function rankCheckpoint(
 }
 
 /** Removes saved models' folders; one that is gone already is none to mind. */
-export async function removeCheckpoints(
+export function removeCheckpoints(
   folder: string,
   removed: readonly SavedCheckpoint[],
-): Promise<void> {
-  for (const { folder: name } of removed) {
-    try {
-      await Deno.remove(join(folder, name), { recursive: true });
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-  }
+): void {
+  for (const { folder: name } of removed) removeWhole(join(folder, name));
 }

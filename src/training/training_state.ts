@@ -8,6 +8,7 @@ import {
 import { CheckpointError } from "../fusion_error.ts";
 import { cannotWrite } from "../reason.ts";
 import { replaceFile } from "../replace_file.ts";
+import { removeWhole } from "../temporaries.ts";
 import type { Optimizer } from "./optimizer.ts";
 import type { Parameter } from "./parameters.ts";
 
@@ -135,6 +136,8 @@ export async function restoreTensors(
       progress.optimizerSteps,
       (name) => state.read(`optimizer.${name}`),
     );
+    // Of a run that was killed before it had removed them.
+    removeOtherTensors(folder, tensorsFile(progress.step));
   } finally {
     state.close();
   }
@@ -156,7 +159,9 @@ function checkShape(
 export function removeTrainingState(folder: string): void {
   removeIfThere(join(folder, PROGRESS));
   removeOtherTensors(folder, undefined);
-  removeIfThere(join(folder, "checkpoints"));
+  const checkpoints = join(folder, "checkpoints");
+  for (const name of namesIn(checkpoints)) removeWhole(join(checkpoints, name));
+  removeIfThere(checkpoints);
   removeEventFiles(folder, undefined);
 }
 
@@ -181,6 +186,15 @@ function removeOtherTensors(folder: string, keep: string | undefined): void {
     if (/^\.?training_state\.\d+\.safetensors/.test(name) && name !== keep) {
       removeIfThere(join(folder, name));
     }
+  }
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return Array.from(Deno.readDirSync(folder), ({ name }) => name);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
   }
 }
 

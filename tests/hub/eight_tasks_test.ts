@@ -1,13 +1,24 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertAlmostEquals,
+  assertEquals,
+  assertStringIncludes,
+} from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { parse } from "@std/yaml";
-import { elementCount, openCheckpoint } from "../../src/checkpoint/mod.ts";
+import {
+  elementCount,
+  openCheckpoint,
+  SafetensorsWriter,
+} from "../../src/checkpoint/mod.ts";
+import { openDataset } from "../../src/dataset/mod.ts";
 import { HubServer } from "../hub_server/hub_server.ts";
 import { dataPath } from "../reference.ts";
 import { inTemporaryFolder } from "../temporary_folder.ts";
 import { walk } from "./hub_case.ts";
 
 const PRESET = "ConvNextForImageClassification/convnext-base-224_8-tasks";
+const TASKS = "ImageClassificationTaskPool/convnext-base-224_8-tasks";
 
 /** The preset's repositories by the names of their models. */
 async function presetModels(): Promise<Record<string, string>> {
@@ -18,25 +29,97 @@ async function presetModels(): Promise<Record<string, string>> {
   return models;
 }
 
-/** A micro model whose weights are off by up to a hundredth. */
-function perturbed(
-  safetensors: Uint8Array<ArrayBuffer>,
-  seed: number,
-): Uint8Array<ArrayBuffer> {
-  const bytes = safetensors.slice();
-  const view = new DataView(bytes.buffer);
+/** Random numbers that are the same in every run. */
+function noise(seed: number): () => number {
   let state = seed;
-  for (
-    let at = 8 + Number(view.getBigUint64(0, true));
-    at < bytes.length;
-    at += 4
-  ) {
+  return () => {
     state = Math.imul(state, 1664525) + 1013904223 >>> 0;
-    const factor = 1 + (state / 2 ** 32 - 0.5) / 50;
-    view.setFloat32(at, view.getFloat32(at, true) * factor, true);
-  }
-  return bytes;
+    return state / 2 ** 32 - 0.5;
+  };
 }
+
+/**
+ * Puts a micro model into a repository: weights off by up to a hundredth, and a
+ * head of its own that always says one class.
+ */
+async function putMicroModel(
+  hub: HubServer,
+  folder: string,
+  repository: string,
+  seed: number,
+  { classes, says }: { classes: number; says: number },
+): Promise<void> {
+  const micro = dataPath("tests/data/micro_pool/pretrained");
+  const source = await openCheckpoint(micro);
+  const path = join(folder, `${seed}.safetensors`);
+  const shapeOf = (name: string): number[] => {
+    const { shape } = source.info(name);
+    return name.startsWith("classifier.")
+      ? [classes, ...shape.slice(1)]
+      : [...shape];
+  };
+  const writer = await SafetensorsWriter.create(
+    path,
+    source.names.map((name) => ({ name, dtype: "F32", shape: shapeOf(name) })),
+  );
+  const next = noise(seed);
+  for (const name of source.names) {
+    const values = await source.read(name);
+    const written = name.startsWith("classifier.")
+      ? new Float32Array(elementCount(shapeOf(name))).map(() => next() / 50)
+      : values.map((value) => value * (1 + next() / 50));
+    if (name === "classifier.bias") written[says] = 50;
+    await writer.write(name, 0, written);
+  }
+  await writer.finish();
+  source.close();
+  const { id2label: _, label2id: __, ...config } = JSON.parse(
+    await Deno.readTextFile(`${micro}/config.json`),
+  );
+  const labels = Array.from({ length: classes }, (_, i) => `LABEL_${i}`);
+  hub.put(repository, {
+    "config.json": JSON.stringify({
+      ...config,
+      id2label: Object.fromEntries(labels.map((label, i) => [i, label])),
+      label2id: Object.fromEntries(labels.map((label, i) => [label, i])),
+    }),
+    "model.safetensors": await Deno.readFile(path),
+    "preprocessor_config.json": await Deno.readTextFile(
+      dataPath("demo/pool/pretrained/preprocessor_config.json"),
+    ),
+    "README.md": "not needed",
+  });
+}
+
+/** The preset's test sets: repositories, classes, labels of a few images. */
+async function putTestSets(
+  hub: HubServer,
+): Promise<Record<string, { classes: number; labels: number[] }>> {
+  const sets: Record<string, { classes: number; labels: number[] }> = {};
+  for (const [task, repository] of Object.entries(TEST_SETS)) {
+    const folder = dataPath(`tests/data/eight_tasks/${repository}`);
+    await hub.putFolder(repository, folder, { type: "dataset" });
+    const dataset = await openDataset(folder, { split: "test" });
+    const labels: number[] = [];
+    for (let i = 0; i < dataset.length; i++) {
+      labels.push((await dataset.read(i)).label);
+    }
+    sets[task] = { classes: dataset.classNames!.length, labels };
+  }
+  return sets;
+}
+
+/** Where FusionBench's presets have the eight tasks' images. */
+const TEST_SETS: Record<string, string> = {
+  sun397: "tanganke/sun397",
+  "stanford-cars": "tanganke/stanford_cars",
+  resisc45: "tanganke/resisc45",
+  eurosat: "tanganke/eurosat",
+  svhn: "ufldl-stanford/svhn",
+  gtsrb: "tanganke/gtsrb",
+  mnist: "ylecun/mnist",
+  dtd: "tanganke/dtd",
+};
 
 async function fusion(
   words: string[],
@@ -57,26 +140,21 @@ async function fusion(
   return { code, stdout: text(stdout), stderr: text(stderr) };
 }
 
-Deno.test("the eight-task preset is downloaded, merged and pushed", async () => {
+Deno.test("the eight-task preset is downloaded, merged, evaluated, saved and pushed", async () => {
   await inTemporaryFolder(async (folder) => {
     await using hub = new HubServer();
     hub.users.set("hf_me", { name: "me", write: true });
     const models = await presetModels();
     assertEquals(Object.keys(models).length, 9);
-    const micro = dataPath("tests/data/micro_pool/pretrained");
-    const weights = await Deno.readFile(`${micro}/model.safetensors`);
-    const config = await Deno.readTextFile(`${micro}/config.json`);
-    for (const [seed, repository] of Object.values(models).entries()) {
-      hub.put(repository, {
-        "config.json": config,
-        "model.safetensors": perturbed(weights, seed),
-        "preprocessor_config.json": await Deno.readTextFile(
-          dataPath("demo/pool/pretrained/preprocessor_config.json"),
-        ),
-        "README.md": "not needed",
+    const sets = await putTestSets(hub);
+    for (const [seed, name] of Object.keys(models).entries()) {
+      const { classes, labels } = sets[name] ?? { classes: 10, labels: [0] };
+      await putMicroModel(hub, folder, models[name]!, seed, {
+        classes,
+        says: labels[0]!,
       });
     }
-    hub.fault({ path: /^storage:/, resetAt: 70_000, times: 3 });
+    hub.fault({ path: /^storage:/, resetAt: 2_000, times: 5 });
     hub.fault({ path: /revision/, status: 503, times: 2 });
 
     const env = { HF_ENDPOINT: hub.url, HF_HOME: join(folder, "hf") };
@@ -84,13 +162,32 @@ Deno.test("the eight-task preset is downloaded, merged and pushed", async () => 
     const words = [
       "method=simple_average",
       `modelpool=${PRESET}`,
-      "taskpool=null",
-      "backend=cpu",
+      "backend=wasm",
       `merged_model_save_path=${out}`,
     ];
-    const merge = await fusion(words, env);
+    const report = join(folder, "report.json");
+    const merge = await fusion(
+      [...words, `taskpool=${TASKS}`, `report_save_path=${report}`],
+      env,
+    );
     assertEquals(merge.code, 0, merge.stderr);
-    assertEquals(hub.seen(/README/), []);
+    assertEquals(hub.seen(/models?.*README/), []);
+    // Of the data sets, the test splits and no more.
+    assertEquals(hub.seen(/resolve\/.*\/train-/), []);
+    const { model_info, average, ...results } = JSON.parse(
+      await Deno.readTextFile(report),
+    );
+    assertEquals(Object.keys(results), Object.keys(TEST_SETS));
+    for (const [task, { labels }] of Object.entries(sets)) {
+      assertEquals(labels.length, 6);
+      const right = labels.filter((label) => label === labels[0]).length;
+      assertAlmostEquals(results[task].accuracy, right / 6, 1e-6, task);
+    }
+    assertEquals(model_info.name, "simple_average");
+    assertStringIncludes(
+      await Deno.readTextFile(join(out, "README.md")),
+      "## Results",
+    );
 
     const snapshots = Object.entries(models).map(([name, repository]) => {
       const cached = join(
@@ -128,6 +225,7 @@ Deno.test("the eight-task preset is downloaded, merged and pushed", async () => 
     const again = join(folder, "again");
     const offline = await fusion([
       ...words,
+      "taskpool=null",
       `merged_model_save_path=${again}`,
     ], { ...env, HF_ENDPOINT: "http://127.0.0.1:1", HF_HUB_OFFLINE: "1" });
     assertEquals(offline.code, 0, offline.stderr);
@@ -146,6 +244,18 @@ Deno.test("the eight-task preset is downloaded, merged and pushed", async () => 
       walk(out),
     );
     assertEquals(walk(out).length, 5 + 2 * 8);
+
+    // What came back from the hub is what was evaluated.
+    const back = await fusion([
+      "evaluate",
+      "model=me/merged",
+      `taskpool=${TASKS}`,
+      "backend=wasm",
+      "--json",
+    ], env);
+    assertEquals(back.code, 0, back.stderr);
+    const { model_info: __, ...evaluated } = JSON.parse(back.stdout);
+    assertEquals(evaluated, { ...results, average });
 
     const missing = await fusion(["push", "nowhere", "me/merged"], env);
     assertEquals(missing.code, 2);
