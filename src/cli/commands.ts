@@ -41,6 +41,9 @@ Keys:
   modelpool=POOL                 a preset, a YAML file, or a folder with one
                                  model folder per task, one of them
                                  \`pretrained\` or \`_pretrained_\`
+  modelpool.alignment=weight_matching|activation_matching
+                                 puts channels in one order first, for models
+                                 that share no start
   taskpool=TASKS                 a preset, a YAML file, or a folder of
                                  <task>/test/
   merged_model_save_path=DIR     where the merged model goes

@@ -24,6 +24,7 @@ export async function createModelPool(
   );
   return new ConvNextForImageClassificationPool({
     models: config.models,
+    alignment: config.alignment,
     train_datasets: datasetEntries("training", config.train_datasets),
     val_datasets: datasetEntries("validation", config.val_datasets),
     test_datasets: datasetEntries("test", config.test_datasets),

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import type { AlignmentOptions } from "../modelpool/mod.ts";
 import {
   MODEL_POOL_TARGETS,
   type ModelPoolTarget,
@@ -46,6 +47,8 @@ export interface ModelPoolConfig {
   val_datasets?: DatasetsConfig | null | undefined;
   /** Test sets by task. */
   test_datasets?: DatasetsConfig | null | undefined;
+  /** How channels are put in one order, for models that share no start. */
+  alignment?: AlignmentOptions | AlignmentOptions["method"] | null | undefined;
 }
 
 /** A task pool, ready to be made. */
@@ -188,6 +191,8 @@ const datasets = z.record(
   ]),
 );
 
+const alignmentMethod = z.enum(["weight_matching", "activation_matching"]);
+
 /** Schema of a model pool; `_target_` must be a class name by now. */
 const modelPoolSchema: z.ZodType<ModelPoolConfig> = z.strictObject({
   _target_: z.enum(MODEL_POOL_TARGETS).default(
@@ -199,6 +204,16 @@ const modelPoolSchema: z.ZodType<ModelPoolConfig> = z.strictObject({
   train_datasets: datasets.nullish(),
   val_datasets: datasets.nullish(),
   test_datasets: datasets.nullish(),
+  alignment: z.union([
+    alignmentMethod,
+    z.strictObject({
+      method: alignmentMethod,
+      max_iterations: z.int().min(1).optional(),
+      seed: z.int().min(0).optional(),
+      num_examples: z.int().min(1).optional(),
+      batch_size: z.int().min(1).optional(),
+    }),
+  ]).nullish(),
 }).transform(withoutHousekeeping);
 
 /** Schema of a task pool; `_target_` must be a class name by now. */

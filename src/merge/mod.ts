@@ -89,3 +89,11 @@ export {
   type LayerAnalysis,
   type PoolAnalysis,
 } from "./analyze.ts";
+export { ActivationMatching } from "./alignment/activation_matching.ts";
+export { bestAssignment } from "./alignment/assignment.ts";
+export type { Permutations } from "./alignment/permutation_axes.ts";
+export { permutedStateDict } from "./alignment/permuted_state_dict.ts";
+export {
+  weightMatching,
+  type WeightMatchingOptions,
+} from "./alignment/weight_matching.ts";

@@ -5,6 +5,7 @@ import {
   checkShapes,
   configOf,
   type ConvNextConfig,
+  convNextFromStateDict,
   type Head,
   MultiTaskModel,
   openConvNextStateDict,
@@ -13,8 +14,15 @@ import {
 } from "../convnext/mod.ts";
 import { ConfigError, ModelPoolError } from "../fusion_error.ts";
 import { resolveModelPath } from "../hub/mod.ts";
-import { closePool, type MergePool, taskVector } from "../merge/mod.ts";
-import { BaseModelPool } from "./base_pool.ts";
+import {
+  closePool,
+  type MergePool,
+  type Permutations,
+  permutedStateDict,
+  taskVector,
+} from "../merge/mod.ts";
+import { type AlignmentOptions, alignModel } from "./align_model.ts";
+import { BaseModelPool, type BaseModelPoolOptions } from "./base_pool.ts";
 import { loadTransformersConvNext } from "./load_transformers_convnext.ts";
 import { saveModel, type SaveModelOptions } from "./save_model.ts";
 
@@ -26,6 +34,16 @@ export interface ConvNextEntryConfig {
   pretrained?: boolean | undefined;
   /** A data set whose classes the head gets. */
   dataset_name?: string | null | undefined;
+}
+
+/** What a ConvNeXt pool is made of. */
+export interface ConvNextPoolOptions
+  extends BaseModelPoolOptions<ConvNextEntry> {
+  /**
+   * Orders the models' channels as those of `_pretrained_` (or of the first
+   * model) are, for models that do not share a start.
+   */
+  alignment?: AlignmentOptions | AlignmentOptions["method"] | null | undefined;
 }
 
 /** A folder or repository id, a description, or a loaded model. */
@@ -47,6 +65,23 @@ export type ConvNextEntry = string | ConvNextEntryConfig | tf.LayersModel;
  */
 export class ConvNextForImageClassificationPool
   extends BaseModelPool<ConvNextEntry> {
+  /** How models are aligned, if they are. */
+  readonly alignment: AlignmentOptions | undefined;
+  readonly #permutations = new Map<string, Promise<Permutations>>();
+
+  /**
+   * A pool of models by name; nothing is opened.
+   *
+   * @param options Models, data sets, alignment.
+   * @throws {ModelPoolError} If a name cannot be that of a folder.
+   */
+  constructor({ alignment, ...options }: ConvNextPoolOptions) {
+    super(options);
+    this.alignment = typeof alignment === "string"
+      ? { method: alignment }
+      : alignment ?? undefined;
+  }
+
   /** Loads a model by its name in the pool, its path or its entry. */
   override async loadModel(
     nameOrEntry: string | ConvNextEntry,
@@ -54,6 +89,19 @@ export class ConvNextForImageClassificationPool
     const entry = typeof nameOrEntry === "string"
       ? this.entries.get(nameOrEntry) ?? this.#notAName(nameOrEntry)
       : nameOrEntry;
+    if (typeof nameOrEntry === "string" && this.#isAligned(nameOrEntry)) {
+      const stateDict = await this.openStateDict(nameOrEntry);
+      try {
+        const config = await this.loadConfig(nameOrEntry);
+        return await convNextFromStateDict(config, stateDict);
+      } finally {
+        stateDict.close();
+      }
+    }
+    return await this.#loadEntry(entry);
+  }
+
+  async #loadEntry(entry: ConvNextEntry): Promise<tf.LayersModel> {
     if (entry instanceof tf.LayersModel) return entry;
     const config = describe(entry);
     return await loadTransformersConvNext(config.config_path, {
@@ -139,21 +187,63 @@ export class ConvNextForImageClassificationPool
     if (!dataset_name) {
       return await readConvNextConfig(await resolveModelPath(config_path));
     }
-    const model = await this.loadModel(name);
+    const model = await this.#loadEntry(entry);
     const config = configOf(model);
     model.dispose();
     return config;
   }
 
-  /** Opens a model's state dict: its file, or a view of a loaded model. */
+  /** Whether a model's channels are put in another order. */
+  #isAligned(name: string): boolean {
+    return this.alignment !== undefined && this.entries.has(name) &&
+      name !== this.pretrainedOrFirstName;
+  }
+
+  /**
+   * Opens a model's state dict: its file, or a view of a loaded model; where the
+   * pool aligns models, with its channels in the reference's order.
+   */
   async openStateDict(name: string): Promise<StateDict> {
+    const stateDict = await this.#openAsItIs(name);
+    if (!this.#isAligned(name)) return stateDict;
+    try {
+      let permutations = this.#permutations.get(name);
+      if (!permutations) {
+        permutations = this.#align(name, stateDict);
+        this.#permutations.set(name, permutations);
+      }
+      return permutedStateDict(stateDict, await permutations);
+    } catch (error) {
+      stateDict.close();
+      throw error;
+    }
+  }
+
+  async #align(name: string, stateDict: StateDict): Promise<Permutations> {
+    const reference = await this.#openAsItIs(this.pretrainedOrFirstName);
+    try {
+      return await alignModel(this, this.alignment!, {
+        name,
+        stateDict,
+        config: await this.loadConfig(name),
+      }, {
+        name: this.pretrainedOrFirstName,
+        stateDict: reference,
+        config: await this.loadConfig(this.pretrainedOrFirstName),
+      });
+    } finally {
+      reference.close();
+    }
+  }
+
+  async #openAsItIs(name: string): Promise<StateDict> {
     const entry = this.entry(name);
     if (entry instanceof tf.LayersModel) return stateDictOf(entry);
     const { config_path, pretrained = true, dataset_name } = describe(entry);
     if (pretrained && !dataset_name) {
       return await openConvNextStateDict(await resolveModelPath(config_path));
     }
-    const model = await this.loadModel(name);
+    const model = await this.#loadEntry(entry);
     return { ...stateDictOf(model), close: () => model.dispose() };
   }
 

@@ -185,14 +185,7 @@ async function* imageBatches(
     const order = shuffle
       ? shuffled(dataset.length, [task, `epoch ${epoch}`], seed ?? 0)
       : undefined;
-    const ordered: ImageClassificationDataset = {
-      name: dataset.name,
-      length: dataset.length,
-      async read(index) {
-        const { image } = await dataset.read(order ? order[index]! : index);
-        return { image, label: 0 }; // nobody is told the true one
-      },
-    };
+    const ordered = withoutLabels(dataset, order);
     let count = 0;
     for await (const { images } of batches(ordered, batchSize)) {
       count += images.length;
@@ -200,6 +193,21 @@ async function* imageBatches(
       yield processor.toTensor(images);
     }
   }
+}
+
+/** A data set, in another order if given, of whose labels nobody is told. */
+export function withoutLabels(
+  dataset: ImageClassificationDataset,
+  order?: readonly number[],
+): ImageClassificationDataset {
+  return {
+    name: dataset.name,
+    length: dataset.length,
+    async read(index) {
+      const { image } = await dataset.read(order ? order[index]! : index);
+      return { image, label: 0 };
+    },
+  };
 }
 
 /** A permutation (Fisher and Yates) that depends on seed and names alone. */

@@ -24,6 +24,7 @@ import {
   targetTensors,
 } from "../merge/mod.ts";
 import type { ModelCard } from "../report/mod.ts";
+import { describeAlignment } from "./align_model.ts";
 import {
   closeHeads,
   type ConvNextForImageClassificationPool,
@@ -247,6 +248,12 @@ export async function mergeInfo(
         "a task's backbone is pretrained + scale * mask * (merged - pretrained), mask and scale from masks/<task>.safetensors, pretrained from masks/_pretrained_.safetensors",
     }),
     models,
+    ...(pool.alignment && {
+      alignment: {
+        ...pool.alignment,
+        use: describeAlignment(pool.alignment, pool.pretrainedOrFirstName),
+      },
+    }),
     versions: {
       "@convnext/fusion": "0.1.0",
       "@tensorflow/tfjs": tf.version.tfjs,

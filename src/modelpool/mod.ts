@@ -1,4 +1,5 @@
 /** Which models are merged: pools, and what becomes of them. */
+export type { AlignmentOptions } from "./align_model.ts";
 export {
   BaseModelPool,
   type BaseModelPoolOptions,
@@ -8,6 +9,7 @@ export {
   type ConvNextEntry,
   type ConvNextEntryConfig,
   ConvNextForImageClassificationPool,
+  type ConvNextPoolOptions,
 } from "./convnext_pool.ts";
 export type { DataRecord } from "./images_of_pool.ts";
 export { ensembleModels, ensembleToFolder } from "./ensemble_models.ts";
