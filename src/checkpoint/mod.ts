@@ -9,6 +9,7 @@ export { knownSha256 } from "./known_sha256.ts";
 export * from "./memory_state_dict.ts";
 export * from "./open_checkpoint.ts";
 export * from "./pytorch_file.ts";
+export { writePytorch } from "./pytorch_writer.ts";
 export * from "./replace_folder.ts";
 export * from "./safetensors.ts";
 export * from "./safetensors_writer.ts";

@@ -11,7 +11,7 @@ import { unpickle } from "./unpickler.ts";
 import { shown } from "./shown.ts";
 
 /** Storage classes by the type of their elements. */
-const STORAGES: Readonly<Record<string, DType>> = {
+export const STORAGES: Readonly<Record<string, DType>> = {
   DoubleStorage: "F64",
   FloatStorage: "F32",
   HalfStorage: "F16",

@@ -184,10 +184,18 @@ Example:
     name: "convert",
     summary: "Hugging Face, timm and TensorFlow.js LayersModel folders",
     usage:
-      "input=DIR output=DIR [format=huggingface|timm|tensorflowjs] [dtype=float32|float16|bfloat16]",
+      "input=DIR output=DIR [format=huggingface|timm|tensorflowjs] [key=value …]",
     help: `
 Without format a Hugging Face folder becomes a LayersModel (model.json,
 weights.bin), a LayersModel or timm's checkpoint a Hugging Face folder.
+
+Keys:
+  input=DIR, output=DIR            folders; timm's may be a checkpoint alone
+  format=huggingface|timm|tensorflowjs   what is written
+  weights=safetensors|pytorch      model.safetensors (the default), or a
+                                   pytorch_model.bin as torch.save writes it
+  dtype=float32|float16|bfloat16   element type (default: each tensor's own)
+${COMMON}
 
 Example:
   fusion convert input=demo/pool/mnist output=mnist-tfjs`,

@@ -3,6 +3,7 @@ import * as z from "zod";
 import { useBackend } from "../backend/mod.ts";
 import { checkNotSource, replaceFolder } from "../checkpoint/mod.ts";
 import { BACKEND_CHOICES, composeConfig } from "../config/mod.ts";
+import { ConfigError } from "../fusion_error.ts";
 import { resolveModelPath } from "../hub/mod.ts";
 import {
   MODEL_FORMATS,
@@ -12,19 +13,21 @@ import {
 import { readTextIfThere } from "./optional_file.ts";
 import { rejectPositional } from "./reject_positional.ts";
 import { tellBackend } from "./tell_backend.ts";
+import { WEIGHT_FILES } from "./write_tensors.ts";
 
 const schema = z.strictObject({
   input: z.string(),
   output: z.string(),
   format: z.enum(MODEL_FORMATS).nullable().default(null),
   dtype: z.enum(["float32", "float16", "bfloat16"]).nullable().default(null),
+  weights: z.enum(WEIGHT_FILES).nullable().default(null),
   backend: z.enum(BACKEND_CHOICES).default("auto"),
 });
 
 /**
  * `fusion convert input=DIR output=DIR [format=huggingface|timm|tensorflowjs]`.
  * Without `format` a Hugging Face folder becomes a TensorFlow.js LayersModel,
- * any other a Hugging Face folder.
+ * any other, or one with `weights=safetensors|pytorch`, a Hugging Face folder.
  */
 export async function convert(words: string[]): Promise<void> {
   rejectPositional(words);
@@ -37,11 +40,22 @@ export async function convert(words: string[]): Promise<void> {
   let backend = isLayersModel ? await useBackend(config.backend) : undefined;
   const source = await openConversionSource(input, isLayersModel);
   try {
+    const weights = config.weights ?? undefined;
     const format = config.format ??
-      (source.format === "huggingface" ? "tensorflowjs" : "huggingface");
+      (source.format === "huggingface" && weights === undefined
+        ? "tensorflowjs"
+        : "huggingface");
+    if (format === "tensorflowjs" && weights !== undefined) {
+      throw new ConfigError(
+        `weights=${weights}: a LayersModel has a kind of its own, expected format=huggingface or format=timm with it`,
+      );
+    }
     if (format === "tensorflowjs") backend ??= await useBackend(config.backend);
     await replaceFolder(config.output, async (folder) => {
-      await writeConversion(source, format, folder, config.dtype ?? undefined);
+      await writeConversion(source, format, folder, {
+        dtype: config.dtype ?? undefined,
+        weights,
+      });
     });
   } finally {
     source.stateDict.close();

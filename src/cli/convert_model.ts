@@ -27,7 +27,12 @@ import { FusionError } from "../fusion_error.ts";
 import type { SaveDType } from "../modelpool/mod.ts";
 import { replaceFile } from "../replace_file.ts";
 import { copyIfThere, readTextIfThere } from "./optional_file.ts";
-import { dtypeName, DTYPES, writeTensors } from "./write_tensors.ts";
+import {
+  dtypeName,
+  DTYPES,
+  writeTensors,
+  type WriteTensorsOptions,
+} from "./write_tensors.ts";
 
 /** Formats of a model's folder. */
 export const MODEL_FORMATS = ["huggingface", "timm", "tensorflowjs"] as const;
@@ -97,28 +102,28 @@ export async function openConversionSource(
  * Writes a model into an empty folder, the file by which it loads last: without
  * it, what a killed process leaves is no model to anybody.
  *
- * @param dtype Element type; default: each tensor's own.
+ * @param options Element type and kind of file; a LayersModel has its own kind.
  */
 export async function writeConversion(
   source: ConversionSource,
   format: ModelFormat,
   folder: string,
-  dtype?: SaveDType,
+  options: WriteTensorsOptions = {},
 ): Promise<void> {
   checkShapes(source.stateDict, source.config);
   for (const name of COMPANIONS) await copyIfThere(source.path, folder, name);
   await keepConfigs(source, format, folder);
-  if (format === "huggingface") await writeHuggingFace(source, folder, dtype);
-  else if (format === "timm") await writeTimm(source, folder, dtype);
-  else await writeLayersModel(source, folder, dtype);
+  if (format === "huggingface") await writeHuggingFace(source, folder, options);
+  else if (format === "timm") await writeTimm(source, folder, options);
+  else await writeLayersModel(source, folder, options);
 }
 
 async function writeHuggingFace(
   { path, config, stateDict, timm }: ConversionSource,
   folder: string,
-  dtype?: SaveDType,
+  options: WriteTensorsOptions = {},
 ): Promise<void> {
-  const name = dtype ?? dtypeName(stateDict);
+  const name = options.dtype ?? dtypeName(stateDict);
   const text = await keptText(path, "huggingface", (json, file) => {
     const kept = parseConvNextConfig(json, file);
     if (isTimmConfig(json)) return false;
@@ -134,7 +139,7 @@ async function writeHuggingFace(
       await Deno.writeTextFile(file, json(processor));
     }
   }
-  await writeTensors(folder, stateDict, dtype);
+  await writeTensors(folder, stateDict, options);
   replaceFile(
     join(folder, "config.json"),
     text ?? json(Object.fromEntries(
@@ -150,7 +155,7 @@ async function writeHuggingFace(
 async function writeTimm(
   { path, config, stateDict, timm: own }: ConversionSource,
   folder: string,
-  dtype?: SaveDType,
+  options: WriteTensorsOptions = {},
 ): Promise<void> {
   let timm = own;
   const text = await keptText(path, "timm", (json, file) => {
@@ -170,7 +175,7 @@ async function writeTimm(
     architectureOf(config),
     usesConvolutions(timm),
   );
-  await writeTensors(folder, view, dtype);
+  await writeTensors(folder, view, options);
   replaceFile(
     join(folder, "config.json"),
     text ?? json({
@@ -183,12 +188,12 @@ async function writeTimm(
 async function writeLayersModel(
   { config, stateDict }: ConversionSource,
   folder: string,
-  dtype?: SaveDType,
+  options: WriteTensorsOptions = {},
 ): Promise<void> {
   const { torch_dtype: _, ...rest } = config;
   const model = await convNextFromStateDict(
     parseConvNextConfig(
-      { ...rest, dtype: dtype ?? dtypeName(stateDict) },
+      { ...rest, dtype: options.dtype ?? dtypeName(stateDict) },
       stateDict.source,
     ),
     stateDict,

@@ -4,6 +4,7 @@ import {
   elementCount,
   SafetensorsWriter,
   type StateDict,
+  writePytorch,
 } from "../checkpoint/mod.ts";
 import type { SaveDType } from "../modelpool/mod.ts";
 
@@ -21,15 +22,25 @@ const DTYPE_ORDER: readonly DType[] = ["I64", "F64", "F32", "I32", "BF16"]
 /** Elements written at a time. */
 const WRITE_CHUNK = 1 << 20;
 
-/**
- * Writes a state dict as `model.safetensors`, chunk by chunk.
- *
- * @param dtype Element type; default: each tensor's own.
- */
+/** Kinds of files for a model's weights. */
+export const WEIGHT_FILES = ["safetensors", "pytorch"] as const;
+
+/** A kind of file for a model's weights. */
+export type WeightFile = typeof WEIGHT_FILES[number];
+
+/** How a model's weights are written. */
+export interface WriteTensorsOptions {
+  /** Element type; default: each tensor's own. */
+  dtype?: SaveDType | undefined;
+  /** `model.safetensors` or `pytorch_model.bin`. @default {"safetensors"} */
+  weights?: WeightFile | undefined;
+}
+
+/** Writes a state dict into a folder, chunk by chunk. */
 export async function writeTensors(
   folder: string,
   stateDict: StateDict,
-  dtype?: SaveDType,
+  { dtype, weights = "safetensors" }: WriteTensorsOptions = {},
 ): Promise<void> {
   // As the safetensors library orders them, so that files compare equal.
   const plans = stateDict.names.map((name) => {
@@ -39,6 +50,10 @@ export async function writeTensors(
     DTYPE_ORDER.indexOf(a.dtype) - DTYPE_ORDER.indexOf(b.dtype) ||
     (a.name < b.name ? -1 : 1)
   );
+  if (weights === "pytorch") {
+    const path = join(folder, "pytorch_model.bin");
+    return await writePytorch(path, plans, stateDict);
+  }
   const writer = await SafetensorsWriter.create(
     join(folder, "model.safetensors"),
     plans,

@@ -20,7 +20,8 @@ async function convert(
       "convert",
       `input=${path}`,
       `output=${output}`,
-      `format=${format}`,
+      `format=${format.split(" ")[0]}`,
+      ...format.split(" ").slice(1),
       BACKEND,
     );
     assertEquals([result.status, result.output], [0, output]);
@@ -52,12 +53,30 @@ for (const source of ["demo/pool/emoji", "tests/data/formats/convnextv2"]) {
   });
 }
 
+for (const source of ["demo/pool/emoji", "tests/data/formats/convnextv2"]) {
+  Deno.test(`${source} -> pytorch_model.bin -> others -> back: the same bytes`, async () => {
+    await inTemporaryFolder(async (folder) => {
+      const path = dataPath(source);
+      const pytorch = "huggingface weights=pytorch";
+      for (const way of [[pytorch], [pytorch, "tensorflowjs", pytorch]]) {
+        const back = await convert(path, folder, ...way, "huggingface");
+        await assertSameFiles(back, path);
+      }
+      const written = listNames(`${folder}/${pytorch}`);
+      assertEquals(written.filter((name) => /model/.test(name)), [
+        "pytorch_model.bin",
+      ]);
+    });
+  });
+}
+
 Deno.test("timm -> others -> back: the same bytes", async () => {
   await inTemporaryFolder(async (folder) => {
     const path = dataPath("tests/data/formats/timm");
     for (
       const way of [
         ["huggingface"],
+        ["timm weights=pytorch"],
         ["tensorflowjs"],
         ["huggingface", "tensorflowjs"],
         ["tensorflowjs", "huggingface"],
