@@ -37,7 +37,8 @@ export const COMMANDS: readonly CommandDescription[] = [
     help: `
 Keys:
   method=METHOD                  a preset (\`fusion list\`) or a YAML file
-  method.PARAMETER=VALUE         a parameter of the method
+  method.PARAMETER=VALUE         a parameter of the method; numbers may differ
+                                 by model or layer: {emoji:0.5,dwconv:0.1,*:0.3}
   modelpool=POOL                 a preset, a YAML file, or a folder with one
                                  model folder per task, one of them
                                  \`pretrained\` or \`_pretrained_\`
@@ -65,7 +66,8 @@ Example:
     json: true,
     help: `
 Keys:
-  model=DIR              a merged model's folder, or a Hugging Face ConvNeXt's
+  model=DIR              a merged model's folder, or a Hugging Face ConvNeXt's,
+                         whose one head must have the tasks' classes
   taskpool=TASKS         a preset, a YAML file, or a folder of <task>/test/
   report_save_path=FILE  where the report goes, as JSON
 ${COMMON}
