@@ -60,6 +60,52 @@ Example:
     load: async () => (await import("./run.ts")).run,
   },
   {
+    name: "search",
+    summary: "search for a method's numbers on validation images",
+    usage:
+      "method=METHOD method.NUMBER=LOW:HIGH[:STEP] modelpool=POOL [key=value …]",
+    json: true,
+    help: `
+Tries numbers in the ranges' places, each merged and evaluated on images taken
+from the training sets; the pool is opened once. Test images take no part. A
+search that was killed goes on where it was, to the same result.
+
+Keys:
+  method=METHOD                  a preset, or a YAML file
+  method.NUMBER=LOW:HIGH:STEP    a range; several, in lists and mappings too:
+                                 method.scaling_factor={mnist:0:1,*:0.3}
+  modelpool=POOL                 with train_datasets (or val_datasets) by task:
+                                 +modelpool.train_datasets.TASK=FOLDER
+  strategy=grid|random|cma_es    every combination of steps; random points;
+                                 CMA-ES, which learns where to look (default:
+                                 grid where all ranges have steps, else cma_es)
+  layers=N                       N numbers from the stem to the last layer in
+                                 each range's place
+  trials=N                       at most (default: all of a grid, else 50)
+  patience=N                     stop after N trials without a better one
+  objective=accuracy|loss        mean over the tasks (default accuracy)
+  validation_fraction=X          of each training set (default 0.1)
+  images=N                       validation images of each task at most
+  seed=N                         chooses images and random points
+  record=FILE                    all trials, a line of JSON each (default:
+                                 DIR.search.jsonl beside the winner)
+  resume=false                   begins anew in that file
+  merged_model_save_path=DIR     where the winner goes
+  taskpool=TASKS                 evaluates the winner
+  report_save_path=FILE          where that report goes, as JSON
+  dtype=float32|float16|bfloat16 what is written (default: as _pretrained_)
+${COMMON}
+
+Example:
+  fusion search method=task_arithmetic method.scaling_factor=0.1:1.0:0.1 \\
+         modelpool=demo images=20 \\
+         +modelpool.train_datasets.emoji=demo/data/emoji/test \\
+         +modelpool.train_datasets.fashion_mnist=demo/data/fashion_mnist/test \\
+         +modelpool.train_datasets.mnist=demo/data/mnist/test \\
+         +modelpool.train_datasets.optdigits=demo/data/optdigits/test`,
+    load: async () => (await import("./search.ts")).search,
+  },
+  {
     name: "evaluate",
     summary: "evaluate a saved model on tasks",
     usage: "model=DIR taskpool=TASKS [report_save_path=FILE] [key=value …]",

@@ -45,6 +45,10 @@ export const PERMISSIONS: Readonly<
     always: ["read", "write"],
     sometimes: ["images", "hub", "tensorflow"],
   },
+  search: {
+    always: ["read", "write"],
+    sometimes: ["images", "hub", "tensorflow"],
+  },
   evaluate: {
     always: ["read"],
     sometimes: ["write", "images", "hub", "tensorflow"],

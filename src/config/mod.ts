@@ -41,6 +41,8 @@ export {
   type ModelPoolConfig,
   type RunConfig,
   runConfigSchema,
+  type SearchConfig,
+  searchConfigSchema,
   type TaskPoolConfig,
 } from "./schemas.ts";
 export {

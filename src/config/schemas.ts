@@ -152,6 +152,44 @@ export interface AnalyzeConfig {
   chunk_size?: number | null | undefined;
 }
 
+/** What `fusion search` does. */
+export interface SearchConfig {
+  /** How to merge; ranges stand in the places of numbers. */
+  method: MethodConfig;
+  /** What to merge. */
+  modelpool: ModelPoolConfig;
+  /** What to evaluate the winner on, if anything. */
+  taskpool?: TaskPoolConfig | null | undefined;
+  /** Which points are tried; by default a grid where all ranges have steps. */
+  strategy?: "grid" | "random" | "cma_es" | null | undefined;
+  /** Trials at most; by default all of a grid, else 50. */
+  trials?: number | null | undefined;
+  /** Trials without a better one after which the search stops. */
+  patience?: number | null | undefined;
+  /** What makes one trial better than another. */
+  objective: "accuracy" | "loss";
+  /** Numbers from the stem to the last layer in each range's place. */
+  layers?: number | null | undefined;
+  /** Part of each training set that is for validation. */
+  validation_fraction: number;
+  /** So many validation images of each task at most. */
+  images?: number | null | undefined;
+  /** Chooses validation images and random points. */
+  seed: number;
+  /** File of all trials. */
+  record?: string | null | undefined;
+  /** Goes on with the trials in that file. */
+  resume: boolean;
+  /** Folder for the winner. */
+  merged_model_save_path?: string | null | undefined;
+  /** File for the winner's report. */
+  report_save_path?: string | null | undefined;
+  /** Element type of the saved model; by default that of the first model. */
+  dtype?: DTypeName | null | undefined;
+  /** Which TensorFlow.js backend computes. */
+  backend: BackendChoice;
+}
+
 const housekeeping = {
   _recursive_: z.unknown().optional(),
   _usage_: z.unknown().optional(),
@@ -283,4 +321,25 @@ export const analyzeConfigSchema: Schema<AnalyzeConfig> = z.strictObject({
   modelpool: modelPoolSchema,
   report_save_path: text.nullish(),
   chunk_size: z.int().min(1).nullish(),
+});
+
+/** Schema of a search. */
+export const searchConfigSchema: Schema<SearchConfig> = z.strictObject({
+  method,
+  modelpool: modelPoolSchema,
+  taskpool: taskPoolSchema.nullish(),
+  strategy: z.enum(["grid", "random", "cma_es"]).nullish(),
+  trials: z.int().min(1).nullish(),
+  patience: z.int().min(1).nullish(),
+  objective: z.enum(["accuracy", "loss"]).default("accuracy"),
+  layers: z.int().min(2).nullish(),
+  validation_fraction: z.number().gt(0).lt(1).default(0.1),
+  images: z.int().min(1).nullish(),
+  seed: z.int().min(0).default(0),
+  record: text.nullish(),
+  resume: z.boolean().default(true),
+  merged_model_save_path: text.nullish(),
+  report_save_path: text.nullish(),
+  dtype: z.enum(["float32", "float16", "bfloat16"]).nullish(),
+  backend: z.enum(BACKEND_CHOICES).default("auto"),
 });

@@ -76,6 +76,7 @@ export {
   timesTransposed,
   transposedTimes,
 } from "./linear_algebra.ts";
+export { symmetricEigen } from "./linear_algebra/symmetric_eigen.ts";
 export { modelOrder, type ModelOrderOptions } from "./model_order.ts";
 export { ensembleMethod } from "./ensemble_method.ts";
 export {

@@ -96,6 +96,8 @@ export interface MergeToFolderOptions extends MergeModelsOptions {
   dtype?: SaveDType | undefined;
   /** What the model card tells besides the models and the method. */
   card?: Partial<ModelCard>;
+  /** What `merge.json` tells besides. */
+  info?: Readonly<Record<string, unknown>> | undefined;
   /** Told, once the folder has its place, what tells it from another one. */
   onWritten?: ((identity: FolderIdentity) => void) | undefined;
 }
@@ -112,7 +114,8 @@ export async function mergeToFolder(
   pool: ConvNextForImageClassificationPool,
   method: BoundMethod,
   path: string,
-  { dtype, card, onWritten, ...options }: MergeToFolderOptions = {},
+  { dtype, card, info: besides, onWritten, ...options }: MergeToFolderOptions =
+    {},
 ): Promise<ModelCard> {
   await pool.checkSavePath(path);
   const data = await imagesOfPool(pool, method, tellers(options));
@@ -154,6 +157,7 @@ export async function mergeToFolder(
       card: cardWithWarnings,
       mergeInfo: async () => ({
         ...await info,
+        ...besides,
         ...(data && { data: data.record() }),
       }),
       dtype,

@@ -11,13 +11,19 @@ export {
   ConvNextForImageClassificationPool,
   type ConvNextPoolOptions,
 } from "./convnext_pool.ts";
-export type { DataRecord } from "./images_of_pool.ts";
+export {
+  type DataRecord,
+  type ImagesOfPool,
+  imagesOfPool,
+  type ImagesOfPoolOptions,
+} from "./images_of_pool.ts";
 export { ensembleModels, ensembleToFolder } from "./ensemble_models.ts";
 export {
   loadTransformersConvNext,
   type LoadTransformersConvNextOptions,
 } from "./load_transformers_convnext.ts";
 export {
+  mergeInfo,
   mergeModels,
   type MergeModelsOptions,
   mergeToFolder,

@@ -6,6 +6,7 @@ for (
   const command of [
     "",
     "run",
+    "search",
     "evaluate",
     "predict",
     "inspect",
