@@ -93,7 +93,7 @@ function fromGram(
   count: number,
   condition: number,
 ): (Svd | undefined)[] {
-  const eigen = gramEigen(matrices);
+  const eigen = gramEigen(matrices, count);
   const results = matrices.map((matrix, i) => {
     const values = eigen.values[i]!;
     const last = values[values.length - count]!;

@@ -2,8 +2,10 @@ import { assert } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
 import { leadingDirections, polarFactor, svd } from "../../src/merge/mod.ts";
 import { matrixOf } from "../../src/merge/linear_algebra/matrix.ts";
+import { leadingEigen } from "../../src/merge/linear_algebra/leading_eigen.ts";
 import { leastDeviation } from "../../src/merge/linear_algebra/least_deviation.ts";
 import { thinSvd } from "../../src/merge/linear_algebra/thin_svd.ts";
+import { hasNativeLinearAlgebra } from "../../src/backend/mod.ts";
 import { testBackend } from "../test_backend.ts";
 
 /** Orthonormal columns: reflections of the first axes. */
@@ -144,3 +146,38 @@ Deno.test("leastDeviation keeps its distance on the whole interval", () => {
     assert(Math.abs(worst - error) < 1e-5, `${worst} ${error}`);
   }
 });
+
+for (const condition of [2, 30, 1e3]) {
+  Deno.test(`leadingEigen's space holds what is asked for, condition ${condition}`, async () => {
+    await testBackend();
+    if (!hasNativeLinearAlgebra()) return; // only ever called there
+    const n = 120;
+    const count = 12;
+    const values = geometric(n, condition);
+    const basis = [1, 2].map((seed) => orthonormal(n, n, seed));
+    const grams = tf.stack(basis.map((u) =>
+      tf.matMul(
+        tf.mul(u, tf.tensor1d(values)) as tf.Tensor2D,
+        tf.transpose(u),
+      )
+    )) as tf.Tensor3D;
+    const found = leadingEigen(grams, count)!;
+    const width = found.vectors.shape[2];
+    basis.forEach((u, i) => {
+      values.slice(0, count).forEach((value, k) =>
+        assert(Math.abs(found.values[i]![width - 1 - k]! - value) < 1e-5)
+      );
+      const top = tf.squeeze(
+        tf.slice(found.vectors, [i, 0, width - count], [1, n, count]),
+        [0],
+      ) as tf.Tensor2D;
+      assert(skewness(top) < 1e-5);
+      // A direction outside the space is lost by as much as it is small.
+      const first = tf.slice(u, [0, 0], [-1, count]);
+      const along = tf.matMul(tf.transpose(top), first);
+      const gap = values[count - 1]! - values[count]!;
+      const error = distance(tf.matMul(top, along), first);
+      assert(error < 2e-6 / gap + 1e-5, `${error}`);
+    });
+  });
+}

@@ -1,24 +1,31 @@
 import * as tf from "@tensorflow/tfjs";
 import { nativeOp } from "../../backend/mod.ts";
+import { type BatchEigen, leadingEigen } from "./leading_eigen.ts";
 import { smallerGram, transposedTimes } from "./products.ts";
 import type { Svd } from "./svd.ts";
 
-/** Eigenvalues and eigenvectors of several Gram matrices, on the backend. */
-export interface GramEigen {
-  /** Ascending, for each matrix. */
-  readonly values: readonly Float32Array[];
-  /** Eigenvectors in columns, ascending: [matrices, r, r]. */
-  readonly vectors: tf.Tensor3D;
-}
+/** Sides from which on the leading directions are sought alone. */
+const LARGE = 512;
 
 /**
  * Decomposes the smaller sides' Gram matrices by TensorFlow's library: several
  * at once, as one takes no more than one core.
  *
  * @param matrices All of one shape.
+ * @param count How many directions are needed. Default: all.
  */
-export function gramEigen(matrices: readonly tf.Tensor2D[]): GramEigen {
+export function gramEigen(
+  matrices: readonly tf.Tensor2D[],
+  count: number = Infinity,
+): BatchEigen {
   const grams = tf.tidy(() => tf.stack(matrices.map(smallerGram)));
+  if (grams.shape[1]! >= LARGE && count <= grams.shape[1]! / 4) {
+    const leading = leadingEigen(grams as tf.Tensor3D, count);
+    if (leading) {
+      grams.dispose();
+      return leading;
+    }
+  }
   const [values, vectors] = nativeOp("SelfAdjointEigV2", [grams], {
     T: { type: "float32" },
     compute_v: { bool: true },
@@ -40,7 +47,7 @@ export function gramEigen(matrices: readonly tf.Tensor2D[]): GramEigen {
  */
 export function directionsFromGram(
   matrix: tf.Tensor2D,
-  { vectors }: GramEigen,
+  { vectors }: BatchEigen,
   index: number,
   count: number,
 ): Svd {
@@ -49,7 +56,7 @@ export function directionsFromGram(
   return tf.tidy(() => {
     const top = tf.reverse(
       tf.reshape(
-        tf.slice(vectors, [index, 0, r - count], [1, r, count]),
+        tf.slice(vectors, [index, 0, vectors.shape[2] - count], [1, r, count]),
         [r, count],
       ) as tf.Tensor2D,
       1,
