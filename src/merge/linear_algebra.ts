@@ -2,21 +2,18 @@ import * as tf from "@tensorflow/tfjs";
 import { hasNativeLinearAlgebra, svd as nativeSvd } from "../backend/mod.ts";
 import { directionsFromGram, gramEigen } from "./linear_algebra/gram_svd.ts";
 import { type Matrix, matrixOf } from "./linear_algebra/matrix.ts";
+import {
+  type PolarFactor,
+  polarFromGram,
+} from "./linear_algebra/polar_from_gram.ts";
 import { polarByProducts } from "./linear_algebra/polar_by_products.ts";
 import { timesTransposed } from "./linear_algebra/products.ts";
 import type { Svd } from "./linear_algebra/svd.ts";
 import { thinSvd } from "./linear_algebra/thin_svd.ts";
 
+export type { PolarFactor } from "./linear_algebra/polar_from_gram.ts";
 export type { Svd } from "./linear_algebra/svd.ts";
 export { timesTransposed, transposedTimes } from "./linear_algebra/products.ts";
-
-/** A polar factor with the sum of the matrix's singular values. */
-export interface PolarFactor {
-  /** u vᵀ of the singular value decomposition: [rows, columns]. */
-  readonly factor: tf.Tensor2D;
-  /** Sum of the singular values. */
-  readonly nuclearNorm: number;
-}
 
 /** Matrices up to this side are decomposed as they are: it takes no time. */
 const SMALL = 32;
@@ -122,9 +119,8 @@ function preciseSvd(matrix: tf.Tensor2D): Svd {
  * the null space's included (as FusionBench's thin SVD has it; what stands for
  * the null space is arbitrary there, and here).
  *
- * Found by products; with TensorFlow's library, for long matrices that are
- * well conditioned, from the Gram matrix's eigenvectors. Only matrices that
- * have (nearly) no rank are decomposed.
+ * Found by products: of the Gram matrix alone for long matrices that are well
+ * conditioned. Only matrices that have (nearly) no rank are decomposed.
  *
  * @param matrix [rows, columns].
  */
@@ -137,43 +133,14 @@ function polarQuickly(matrix: tf.Tensor2D): PolarFactor | undefined {
   const r = Math.min(rows, columns);
   // The JavaScript backend's products are slower than double precision's.
   if (r <= SMALL || tf.getBackend() === "cpu") return undefined;
-  let smallest: number | undefined;
-  // One eigen decomposition costs several products of squares, but only about
-  // one of what is four times as long.
-  if (hasNativeLinearAlgebra() && Math.max(rows, columns) >= 2 * r) {
-    const eigen = gramEigen([matrix]);
-    const values = eigen.values[0]!;
-    const share = values[0]! / values[r - 1]!;
-    const quick = share * WELL_CONDITIONED ** 2 > 1
-      ? polarFromEigen(matrix, values, eigen.vectors)
-      : undefined;
-    eigen.vectors.dispose();
+  if (Math.max(rows, columns) >= 2 * r) {
+    const quick = polarFromGram(matrix);
     if (quick) return quick;
-    if (share > 1e-5) smallest = Math.sqrt(share) / 4;
   }
   const factor = rows <= columns
-    ? polarByProducts(matrix, smallest)
-    : turned(matrix, (other) => polarByProducts(other, smallest));
+    ? polarByProducts(matrix)
+    : turned(matrix, polarByProducts);
   return factor && { factor, nuclearNorm: sumOfProducts(factor, matrix) };
-}
-
-/** (a aᵀ)^(-1/2) a, or a (aᵀ a)^(-1/2). */
-function polarFromEigen(
-  matrix: tf.Tensor2D,
-  values: Float32Array,
-  vectors: tf.Tensor3D,
-): PolarFactor {
-  const [rows, columns] = matrix.shape;
-  const r = values.length;
-  const factor = tf.tidy(() => {
-    const scales = tf.tensor1d(values.map((value) => value ** -0.25));
-    const half: tf.Tensor2D = tf.mul(tf.reshape(vectors, [r, r]), scales);
-    const root = timesTransposed(half, half);
-    return rows <= columns ? tf.matMul(root, matrix) : tf.matMul(matrix, root);
-  }) as tf.Tensor2D;
-  let nuclearNorm = 0;
-  for (const value of values) nuclearNorm += Math.sqrt(value);
-  return { factor, nuclearNorm };
 }
 
 function polarFromSvd(matrix: tf.Tensor2D): PolarFactor {

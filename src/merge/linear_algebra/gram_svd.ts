@@ -5,7 +5,7 @@ import { smallerGram, transposedTimes } from "./products.ts";
 import type { Svd } from "./svd.ts";
 
 /** Sides from which on the leading directions are sought alone. */
-const LARGE = 512;
+const LARGE = 384;
 
 /**
  * Decomposes the smaller sides' Gram matrices by TensorFlow's library: several

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { nativeOp } from "../../backend/mod.ts";
+import { orthonormalRows } from "./orthonormal_rows.ts";
 
 /** Eigenvalues and eigenvectors of several symmetric matrices. */
 export interface BatchEigen {
@@ -9,136 +10,222 @@ export interface BatchEigen {
   readonly vectors: tf.Tensor3D;
 }
 
+/** Rows of each matrix that a search is carried on with, and their images. */
+type Search = {
+  /** Orthonormal rows: [matrices, width, n]. */
+  readonly rows: tf.Tensor3D;
+  /** The rows times the Gram matrices. */
+  readonly images: tf.Tensor3D;
+};
+
 /**
- * Residual, over the largest eigenvalue, for each row: single precision
- * reaches half of it. The space is then nearer to float64's than that of the
- * whole decomposition in single precision.
+ * Length of a residual, over the largest eigenvalue. TensorFlow's eigenvectors
+ * of small matrices leave half of it, and of large ones more.
  */
-const RESIDUAL = 4e-8;
-const ROUNDS = 12;
-/** How much more the largest direction may grow than the least in a round. */
-const MOST_GROWTH = 1e6;
-const MOST_DEGREE = 20;
+const RESIDUAL = 4e-5;
+/** What the first filter is to leave of directions outside the block. */
+const REMAINDER = 2e-7;
+/** Degree of the filter that only tells where the block's values end. */
+const FIRST_DEGREE = 4;
+/** Above these, all eigenvectors are found as fast. */
+const MOST_DEGREE = 24;
+const MOST_ROUNDS = 4;
+/** Growth within a block that Cholesky's decomposition bears. */
+const MOST_GROWTH = 3e3;
 
 /**
  * The leading eigenvectors of several Gram matrices, by Chebyshev polynomials
- * of the matrices times a block of vectors: for large matrices of which few
- * directions are asked for, in a third of the time of all eigenvectors. The
- * block has more vectors than that, so that what matters is the distance to
- * the eigenvalues outside it, not to the next one.
+ * of the matrices times a block of vectors, for large matrices of which few
+ * directions are asked for. The block has twice as many vectors as that: what
+ * matters is the distance to the eigenvalues outside it, not to the next one.
+ *
+ * All but two small decompositions are products: in the recursion for the
+ * polynomials the block is made orthonormal by a Cholesky decomposition as
+ * often as it must be, which changes neither its span nor the recursion.
  *
  * https://doi.org/10.1016/j.jcp.2006.03.017
  *
  * @param grams [matrices, n, n].
  * @param count Directions of each.
- * @returns At least `count` of them, the largest; `undefined` if they do not
- * converge.
+ * @returns `count` of them, the largest; `undefined` if they do not converge.
  */
 export function leadingEigen(
   grams: tf.Tensor3D,
   count: number,
 ): BatchEigen | undefined {
   const [matrices, n] = grams.shape;
-  const width = Math.min(n, count + Math.ceil(count / 2) + 8);
-  let vectors = tf.tidy(() =>
-    tf.matMul(
-      grams,
-      tf.tile(tf.randomNormal([1, n, width], 0, 1, "float32", 1), [
-        matrices,
-        1,
-        1,
-      ]),
-    ) as tf.Tensor3D
-  );
-  for (let round = 0; round < ROUNDS; round++) {
-    const next = tf.tidy(() => rotate(grams, vectors, count));
-    vectors.dispose();
-    vectors = next.vectors;
-    const all = next.values.dataSync<"float32">();
-    const residuals = next.residuals.dataSync<"float32">();
-    tf.dispose([next.values, next.residuals]);
-    const values = Array.from(
-      { length: matrices },
-      (_, i) => all.slice(i * width, (i + 1) * width),
+  const width = Math.min(n, Math.ceil(1.75 * count) + 16);
+  let search = tf.tidy(() => {
+    const start = tf.tile(
+      tf.randomNormal([1, width, n], 0, 1, "float32", 1),
+      [matrices, 1, 1],
     );
-    const largest = values.map((row) => row[width - 1]!);
-    if (!largest.every((value) => value > 0 && value < Infinity)) break;
-    if (largest.every((value, i) => residuals[i]! <= RESIDUAL * n * value)) {
-      return { values, vectors };
+    return started(grams, tf.matMul(start, grams) as tf.Tensor3D);
+  });
+  try {
+    let values = ritzValues(search);
+    let degree = Math.min(FIRST_DEGREE, degreeFor(values, count, REMAINDER));
+    for (let round = 0; round < MOST_ROUNDS; round++) {
+      if (!(degree <= MOST_DEGREE)) return undefined;
+      search = replaced(search, () => amplify(grams, search, values, degree));
+      if (round === 0) {
+        values = ritzValues(search);
+        degree = degreeFor(values, count, REMAINDER);
+        continue;
+      }
+      const { rotation, residual, ...found } = ritz(search, count);
+      values = found.values;
+      if (residual <= RESIDUAL) {
+        const vectors = tf.tidy(() =>
+          tf.transpose(
+            // The rotation is orthogonal to some ten roundings only.
+            orthonormalRows([
+              tf.matMul(rotation, search.rows, true) as tf.Tensor3D,
+            ])[0]!,
+            [0, 2, 1],
+          )
+        );
+        rotation.dispose();
+        return { values: values.map((row) => row.slice(-count)), vectors };
+      }
+      rotation.dispose();
+      degree = degreeFor(values, count, RESIDUAL / residual / 4);
     }
-    const amplified = tf.tidy(() => amplify(grams, vectors, values));
-    vectors.dispose();
-    vectors = amplified;
+    return undefined;
+  } finally {
+    tf.dispose([search.rows, search.images]);
   }
-  vectors.dispose();
-  return undefined;
 }
 
-/** The eigenvectors within the space that the vectors span. */
-function rotate(
-  grams: tf.Tensor3D,
-  vectors: tf.Tensor3D,
-  count: number,
-): { vectors: tf.Tensor3D; values: tf.Tensor2D; residuals: tf.Tensor1D } {
-  const float = { T: { type: "float32" } } as const;
-  const lengths = tf.sqrt(tf.sum(tf.square(vectors), 1, true));
-  const [basis] = nativeOp("Qr", [tf.div(vectors, lengths)], {
-    ...float,
-    full_matrices: { bool: false },
-  }, 2) as [tf.Tensor3D];
-  const image = tf.matMul(grams, basis);
-  const [values, rotation] = nativeOp(
-    "SelfAdjointEigV2",
-    [tf.matMul(basis, image, true)],
-    { ...float, compute_v: { bool: true } },
-    2,
-  ) as [tf.Tensor2D, tf.Tensor3D];
-  const width = values.shape[1];
-  const rotated = tf.matMul(basis, rotation) as tf.Tensor3D;
-  const top = [0, 0, width - count];
-  const rest = tf.sub(
-    tf.matMul(image, tf.slice(rotation, top)),
-    tf.mul(
-      tf.slice(rotated, top),
-      tf.expandDims(tf.slice(values, [0, width - count]), 1),
-    ),
+function started(grams: tf.Tensor3D, block: tf.Tensor3D): Search {
+  const [once] = orthonormalRows([block]) as [tf.Tensor3D];
+  const [rows] = orthonormalRows([once]) as [tf.Tensor3D];
+  return { rows, images: tf.matMul(rows, grams) as tf.Tensor3D };
+}
+
+function replaced(before: Search, compute: () => Search): Search {
+  const after = tf.tidy(() => compute());
+  tf.dispose([before.rows, before.images]);
+  return after;
+}
+
+/** Eigenvalues within the block's span, ascending, of each matrix. */
+function ritzValues({ rows, images }: Search): Float32Array[] {
+  const [matrices, width] = rows.shape;
+  const all = tf.tidy(() =>
+    nativeOp("SelfAdjointEigV2", [tf.matMul(rows, images, false, true)], {
+      T: { type: "float32" },
+      compute_v: { bool: false },
+    }, 2)[0]!.dataSync<"float32">()
   );
-  const residuals = tf.sqrt(tf.max(tf.sum(tf.square(rest), 1), 1));
-  return { vectors: rotated, values, residuals: residuals as tf.Tensor1D };
+  return split(all, matrices, width);
+}
+
+/**
+ * Eigenvectors within the block's span: their values, the leading ones'
+ * combinations of rows [matrices, width, count], ascending, and the longest
+ * residual of these over the largest value.
+ */
+function ritz(
+  { rows, images }: Search,
+  count: number,
+): { values: Float32Array[]; rotation: tf.Tensor3D; residual: number } {
+  const [matrices, width] = rows.shape;
+  const [values, rotation, squares] = tf.tidy(() => {
+    const [values, all] = nativeOp(
+      "SelfAdjointEigV2",
+      [
+        tf.matMul(rows, images, false, true),
+      ],
+      { T: { type: "float32" }, compute_v: { bool: true } },
+      2,
+    ) as [
+      tf.Tensor2D,
+      tf.Tensor3D,
+    ];
+    const rotation = tf.slice(all, [0, 0, width - count]);
+    const top = tf.slice(values, [0, width - count]);
+    const rest = tf.sub(
+      tf.matMul(rotation, images, true),
+      tf.mul(tf.matMul(rotation, rows, true), tf.expandDims(top, 2)),
+    );
+    return [values, rotation, tf.max(tf.sum(tf.square(rest), 2), 1)];
+  }) as [tf.Tensor2D, tf.Tensor3D, tf.Tensor1D];
+  const split_ = split(values.dataSync<"float32">(), matrices, width);
+  let residual = 0;
+  squares.dataSync<"float32">().forEach((square, i) => {
+    const relative = Math.sqrt(square) / split_[i]!.at(-1)!;
+    if (!(relative <= residual)) residual = relative; // NaN stays
+  });
+  tf.dispose([values, squares]);
+  return { values: split_, rotation, residual };
+}
+
+/** Growth by a degree of an eigenvalue, where those to `cut` do not grow. */
+function growth(value: number, cut: number): number {
+  return Math.acosh(Math.max(1, 2 * value / cut - 1));
+}
+
+/** The block's least value, above rounding of the largest. */
+function cutOf(values: Float32Array): number {
+  return Math.max(values[0]!, 1e-6 * values.at(-1)!);
+}
+
+/** Degree at which what is outside the blocks has shrunk to `remainder`. */
+function degreeFor(
+  values: readonly Float32Array[],
+  count: number,
+  remainder: number,
+): number {
+  const slowest = Math.min(
+    ...values.map((row) => growth(row[row.length - count]!, cutOf(row))),
+  );
+  return Math.max(2, Math.ceil(Math.log(2 / remainder) / slowest));
 }
 
 /**
  * The Chebyshev polynomial that is small from 0 to the block's least
- * eigenvalue and grows above it, of the matrices times the vectors.
+ * eigenvalue and grows above it, of the matrices times the rows.
  */
 function amplify(
   grams: tf.Tensor3D,
-  vectors: tf.Tensor3D,
+  { rows, images }: Search,
   values: readonly Float32Array[],
-): tf.Tensor3D {
-  const n = grams.shape[1];
-  let degree = MOST_DEGREE;
-  const halves = values.map((row) => {
-    const largest = row[row.length - 1]!;
-    const half = Math.max(row[0]!, 1e-6 * largest) / 2;
-    const growth = Math.acosh(Math.max(1, largest / half - 1));
-    degree = Math.min(degree, Math.log(MOST_GROWTH) / growth);
-    return half;
-  });
-  const scales = tf.tensor3d(halves, [halves.length, 1, 1]);
-  const identity = tf.eye(n);
-  const twice = tf.sub(
-    tf.div(grams, tf.div(scales, 2)),
-    tf.mul(identity, 2),
-  ) as tf.Tensor3D;
-  let before = vectors;
-  let last = tf.div(tf.matMul(twice, vectors), 2) as tf.Tensor3D;
+  degree: number,
+): Search {
+  const quarters = tf.tensor3d(values.map((row) => cutOf(row) / 4), [
+    values.length,
+    1,
+    1,
+  ]);
+  const steepest = Math.max(
+    ...values.map((row) => growth(row.at(-1)!, cutOf(row))),
+  );
+  const steps = Math.max(1, Math.floor(Math.log(MOST_GROWTH) / steepest));
+  const scaled = tf.div(grams, quarters) as tf.Tensor3D;
+  let before = rows;
+  let last = tf.sub(tf.div(images, tf.mul(quarters, 2)), rows) as tf.Tensor3D;
   for (let k = 2; k <= degree; k++) {
-    const next = tf.tidy(() =>
-      tf.sub(tf.matMul(twice, last), before) as tf.Tensor3D
-    );
-    if (k > 2) before.dispose();
-    [before, last] = [last, next];
+    const [b, l] = [before, last];
+    [before, last] = tf.tidy(() => {
+      // 2 (2 g / cut - 1) x - the one before
+      const next = tf.sub(
+        tf.matMul(l, scaled),
+        tf.addN([l, l, b]),
+      ) as tf.Tensor3D;
+      return k % steps === 0 && k < degree
+        ? orthonormalRows([next, l]).reverse()
+        : [l, next];
+    }) as [tf.Tensor3D, tf.Tensor3D];
+    if (before !== l) l.dispose();
+    if (b !== rows) b.dispose();
   }
-  return last;
+  return started(grams, last);
+}
+
+function split(all: Float32Array, rows: number, width: number): Float32Array[] {
+  return Array.from(
+    { length: rows },
+    (_, i) => all.slice(i * width, (i + 1) * width),
+  );
 }

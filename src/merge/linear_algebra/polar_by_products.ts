@@ -8,7 +8,7 @@ const SMALLEST = 1e-3;
 const SMALLEST_AGAIN = 1e-2;
 const ROUNDS = 4;
 /** |I - x xᵀ| from which one step of Newton and Schulz reaches rounding. */
-const NEARLY = 0.02;
+export const NEARLY = 0.02;
 
 /**
  * Orthogonal polar factor of a matrix by products alone: odd polynomials of
@@ -76,20 +76,28 @@ export function polarByProducts(
 function step(
   x: tf.Tensor2D,
   gram: tf.Tensor2D,
+  coefficients: readonly [number, number, number],
+): tf.Tensor2D {
+  return tf.tidy(() => tf.matMul(polynomialOf(gram, coefficients), x));
+}
+
+/** a I + b g + c g² */
+export function polynomialOf(
+  gram: tf.Tensor2D,
   [a, b, c]: readonly [number, number, number],
 ): tf.Tensor2D {
   return tf.tidy(() => {
-    const polynomial = tf.addN([
-      tf.mul(tf.eye(gram.shape[0]), a),
+    const size = gram.shape[0];
+    return tf.addN([
+      tf.mul(tf.eye(size), a),
       tf.mul(gram, b),
       tf.mul(tf.matMul(gram, gram), c),
     ]) as tf.Tensor2D;
-    return tf.matMul(polynomial, x);
   });
 }
 
 /** The Frobenius norm of I - gram. */
-function distanceFromIdentity(gram: tf.Tensor2D): number {
+export function distanceFromIdentity(gram: tf.Tensor2D): number {
   return tf.tidy(() =>
     Math.sqrt(
       tf.sum(tf.square(tf.sub(tf.eye(gram.shape[0]), gram))).dataSync()[0]!,
@@ -98,7 +106,7 @@ function distanceFromIdentity(gram: tf.Tensor2D): number {
 }
 
 /** The fourth root of the sum of an eigenvalue's fourth powers. */
-function largestEigenvalueBound(gram: tf.Tensor2D): number {
+export function largestEigenvalueBound(gram: tf.Tensor2D): number {
   return tf.tidy(() => {
     // Its own norm first, so that no power leaves single precision's range.
     const norm = Math.sqrt(
