@@ -7,7 +7,6 @@ import {
   polarFromGram,
 } from "./linear_algebra/polar_from_gram.ts";
 import { polarByProducts } from "./linear_algebra/polar_by_products.ts";
-import { timesTransposed } from "./linear_algebra/products.ts";
 import type { Svd } from "./linear_algebra/svd.ts";
 import { thinSvd } from "./linear_algebra/thin_svd.ts";
 

@@ -181,3 +181,26 @@ for (const condition of [2, 30, 1e3]) {
     });
   });
 }
+
+for (const rank of [0, 3, 20, 200]) {
+  Deno.test(`leadingDirections of 400 x 420 with rank ${rank}`, async () => {
+    await testBackend();
+    if (!hasNativeLinearAlgebra()) return; // elsewhere size makes no difference
+    const count = 50;
+    const values = Array.from({ length: rank }, () => 2);
+    const { matrix } = rank === 0
+      ? { matrix: tf.zeros([400, 420]) as tf.Tensor2D }
+      : withValues(400, 420, values);
+    const [found] = leadingDirections([matrix], count);
+    const { u, s, vt } = found!;
+    assert(skewness(u) < 1e-4, `u: ${skewness(u)}`);
+    assert(skewness(vt) < 1e-4, `vt: ${skewness(vt)}`);
+    s.dataSync().forEach((value, k) =>
+      assert(Math.abs(value - (values[k] ?? 0)) < 1e-5, `${k}: ${value}`)
+    );
+    if (rank <= count) {
+      const again = tf.matMul(tf.mul(u, s), vt);
+      assert(distance(again, matrix) < 1e-5);
+    }
+  });
+}

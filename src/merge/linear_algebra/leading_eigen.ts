@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { nativeOp } from "../../backend/mod.ts";
+import { BackendError } from "../../fusion_error.ts";
 import { orthonormalRows } from "./orthonormal_rows.ts";
 
 /** Eigenvalues and eigenvectors of several symmetric matrices. */
@@ -10,8 +11,8 @@ export interface BatchEigen {
   readonly vectors: tf.Tensor3D;
 }
 
-/** Rows of each matrix that a search is carried on with, and their images. */
-type Search = {
+/** Rows of each matrix that the search goes on with, and their images. */
+type Block = {
   /** Orthonormal rows: [matrices, width, n]. */
   readonly rows: tf.Tensor3D;
   /** The rows times the Gram matrices. */
@@ -53,9 +54,19 @@ export function leadingEigen(
   grams: tf.Tensor3D,
   count: number,
 ): BatchEigen | undefined {
+  try {
+    return search(grams, count);
+  } catch (error) {
+    // Cholesky's decomposition refuses blocks that have (nearly) no rank.
+    if (error instanceof BackendError) return undefined;
+    throw error;
+  }
+}
+
+function search(grams: tf.Tensor3D, count: number): BatchEigen | undefined {
   const [matrices, n] = grams.shape;
   const width = Math.min(n, Math.ceil(1.75 * count) + 16);
-  let search = tf.tidy(() => {
+  let block = tf.tidy(() => {
     const start = tf.tile(
       tf.randomNormal([1, width, n], 0, 1, "float32", 1),
       [matrices, 1, 1],
@@ -63,24 +74,24 @@ export function leadingEigen(
     return started(grams, tf.matMul(start, grams) as tf.Tensor3D);
   });
   try {
-    let values = ritzValues(search);
+    let values = ritzValues(block);
     let degree = Math.min(FIRST_DEGREE, degreeFor(values, count, REMAINDER));
     for (let round = 0; round < MOST_ROUNDS; round++) {
       if (!(degree <= MOST_DEGREE)) return undefined;
-      search = replaced(search, () => amplify(grams, search, values, degree));
+      block = replaced(block, () => amplify(grams, block, values, degree));
       if (round === 0) {
-        values = ritzValues(search);
+        values = ritzValues(block);
         degree = degreeFor(values, count, REMAINDER);
         continue;
       }
-      const { rotation, residual, ...found } = ritz(search, count);
+      const { rotation, residual, ...found } = ritz(block, count);
       values = found.values;
       if (residual <= RESIDUAL) {
         const vectors = tf.tidy(() =>
           tf.transpose(
             // The rotation is orthogonal to some ten roundings only.
             orthonormalRows([
-              tf.matMul(rotation, search.rows, true) as tf.Tensor3D,
+              tf.matMul(rotation, block.rows, true) as tf.Tensor3D,
             ])[0]!,
             [0, 2, 1],
           )
@@ -93,24 +104,24 @@ export function leadingEigen(
     }
     return undefined;
   } finally {
-    tf.dispose([search.rows, search.images]);
+    tf.dispose([block.rows, block.images]);
   }
 }
 
-function started(grams: tf.Tensor3D, block: tf.Tensor3D): Search {
+function started(grams: tf.Tensor3D, block: tf.Tensor3D): Block {
   const [once] = orthonormalRows([block]) as [tf.Tensor3D];
   const [rows] = orthonormalRows([once]) as [tf.Tensor3D];
   return { rows, images: tf.matMul(rows, grams) as tf.Tensor3D };
 }
 
-function replaced(before: Search, compute: () => Search): Search {
+function replaced(before: Block, compute: () => Block): Block {
   const after = tf.tidy(() => compute());
   tf.dispose([before.rows, before.images]);
   return after;
 }
 
 /** Eigenvalues within the block's span, ascending, of each matrix. */
-function ritzValues({ rows, images }: Search): Float32Array[] {
+function ritzValues({ rows, images }: Block): Float32Array[] {
   const [matrices, width] = rows.shape;
   const all = tf.tidy(() =>
     nativeOp("SelfAdjointEigV2", [tf.matMul(rows, images, false, true)], {
@@ -127,7 +138,7 @@ function ritzValues({ rows, images }: Search): Float32Array[] {
  * residual of these over the largest value.
  */
 function ritz(
-  { rows, images }: Search,
+  { rows, images }: Block,
   count: number,
 ): { values: Float32Array[]; rotation: tf.Tensor3D; residual: number } {
   const [matrices, width] = rows.shape;
@@ -151,14 +162,14 @@ function ritz(
     );
     return [values, rotation, tf.max(tf.sum(tf.square(rest), 2), 1)];
   }) as [tf.Tensor2D, tf.Tensor3D, tf.Tensor1D];
-  const split_ = split(values.dataSync<"float32">(), matrices, width);
+  const each = split(values.dataSync<"float32">(), matrices, width);
   let residual = 0;
   squares.dataSync<"float32">().forEach((square, i) => {
-    const relative = Math.sqrt(square) / split_[i]!.at(-1)!;
+    const relative = Math.sqrt(square) / each[i]!.at(-1)!;
     if (!(relative <= residual)) residual = relative; // NaN stays
   });
   tf.dispose([values, squares]);
-  return { values: split_, rotation, residual };
+  return { values: each, rotation, residual };
 }
 
 /** Growth by a degree of an eigenvalue, where those to `cut` do not grow. */
@@ -189,10 +200,10 @@ function degreeFor(
  */
 function amplify(
   grams: tf.Tensor3D,
-  { rows, images }: Search,
+  { rows, images }: Block,
   values: readonly Float32Array[],
   degree: number,
-): Search {
+): Block {
   const quarters = tf.tensor3d(values.map((row) => cutOf(row) / 4), [
     values.length,
     1,

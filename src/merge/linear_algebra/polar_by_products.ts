@@ -3,7 +3,7 @@ import { leastDeviation } from "./least_deviation.ts";
 import { timesTransposed } from "./products.ts";
 
 /** How small a singular value the first round expects, relative to the bound. */
-const SMALLEST = 1e-3;
+const SMALLEST = 3e-4;
 /** The same in later rounds, after which the rest is larger. */
 const SMALLEST_AGAIN = 1e-2;
 const ROUNDS = 4;
@@ -20,17 +20,15 @@ export const NEARLY = 0.02;
  * https://arxiv.org/abs/2505.16932
  *
  * @param matrix [rows, columns], rows <= columns.
- * @param smallest Least singular value over the largest, if known.
  * @returns [rows, columns]; `undefined` where a direction has (nearly) no
  * singular value.
  */
 export function polarByProducts(
   matrix: tf.Tensor2D,
-  smallest: number = SMALLEST,
 ): tf.Tensor2D | undefined {
   let x = tf.clone(matrix);
   let scale: number | undefined; // divides x: a bound of the largest value
-  let [low, high] = [smallest, 1.001];
+  let [low, high] = [SMALLEST, 1.001];
   let left = ROUNDS;
   while (left > 0) {
     const gram = timesTransposed(x, x);
