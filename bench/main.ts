@@ -6,7 +6,7 @@
  */
 
 /** The benchmarks by name: files of this folder that export `bench`. */
-const BENCHMARKS = ["inference", "merge", "evaluate"];
+const BENCHMARKS = ["inference", "merge", "evaluate", "accuracy"];
 
 const [name, ...args] = Deno.args;
 if (name === undefined || !BENCHMARKS.includes(name)) {

@@ -5,6 +5,7 @@ import { ModelPoolError } from "../fusion_error.ts";
 import {
   ActivationMatching,
   type Permutations,
+  permutedStateDict,
   targetTensors,
   weightMatching,
 } from "../merge/mod.ts";
@@ -25,6 +26,64 @@ export interface AlignmentOptions {
   batch_size?: number | undefined;
 }
 
+/** The order of channels of a pool's models, found when it is asked for. */
+export class PoolAlignment {
+  readonly #pool: ConvNextForImageClassificationPool;
+  readonly #options: AlignmentOptions;
+  readonly #permutations = new Map<string, Promise<Permutations>>();
+
+  /** Nothing is opened. */
+  constructor(
+    pool: ConvNextForImageClassificationPool,
+    options: AlignmentOptions,
+  ) {
+    this.#pool = pool;
+    this.#options = options;
+  }
+
+  /**
+   * A model with its channels in the reference's order.
+   *
+   * @param stateDict As it is; the view closes it.
+   */
+  async view(name: string, stateDict: StateDict): Promise<StateDict> {
+    try {
+      let permutations = this.#permutations.get(name);
+      if (!permutations) {
+        permutations = this.#align(name, stateDict);
+        this.#permutations.set(name, permutations);
+      }
+      return permutedStateDict(stateDict, await permutations);
+    } catch (error) {
+      stateDict.close();
+      throw error;
+    }
+  }
+
+  async #align(name: string, stateDict: StateDict): Promise<Permutations> {
+    const open = async (
+      name: string,
+      stateDict: StateDict,
+    ): Promise<AlignedModel> => ({
+      name,
+      stateDict,
+      config: await this.#pool.loadConfig(name),
+    });
+    const first = this.#pool.pretrainedOrFirstName;
+    const reference = await this.#pool.openStateDict(first);
+    try {
+      return await alignModel(
+        this.#pool,
+        this.#options,
+        await open(name, stateDict),
+        await open(first, reference),
+      );
+    } finally {
+      reference.close();
+    }
+  }
+}
+
 /** One of the two models. */
 interface AlignedModel {
   name: string;
@@ -38,7 +97,7 @@ interface AlignedModel {
  * @throws {ModelPoolError} If the models are not of one architecture and size,
  * or there are no images to match activations on.
  */
-export async function alignModel(
+async function alignModel(
   pool: ConvNextForImageClassificationPool,
   { method, max_iterations, seed, ...images }: AlignmentOptions,
   model: AlignedModel,

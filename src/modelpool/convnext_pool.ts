@@ -14,14 +14,8 @@ import {
 } from "../convnext/mod.ts";
 import { ConfigError, ModelPoolError } from "../fusion_error.ts";
 import { resolveModelPath } from "../hub/mod.ts";
-import {
-  closePool,
-  type MergePool,
-  type Permutations,
-  permutedStateDict,
-  taskVector,
-} from "../merge/mod.ts";
-import { type AlignmentOptions, alignModel } from "./align_model.ts";
+import { closePool, type MergePool, taskVector } from "../merge/mod.ts";
+import { type AlignmentOptions, PoolAlignment } from "./align_model.ts";
 import { BaseModelPool, type BaseModelPoolOptions } from "./base_pool.ts";
 import { loadTransformersConvNext } from "./load_transformers_convnext.ts";
 import { saveModel, type SaveModelOptions } from "./save_model.ts";
@@ -67,7 +61,7 @@ export class ConvNextForImageClassificationPool
   extends BaseModelPool<ConvNextEntry> {
   /** How models are aligned, if they are. */
   readonly alignment: AlignmentOptions | undefined;
-  readonly #permutations = new Map<string, Promise<Permutations>>();
+  readonly #aligned: PoolAlignment | undefined;
 
   /**
    * A pool of models by name; nothing is opened.
@@ -80,6 +74,7 @@ export class ConvNextForImageClassificationPool
     this.alignment = typeof alignment === "string"
       ? { method: alignment }
       : alignment ?? undefined;
+    this.#aligned = this.alignment && new PoolAlignment(this, this.alignment);
   }
 
   /** Loads a model by its name in the pool, its path or its entry. */
@@ -206,34 +201,7 @@ export class ConvNextForImageClassificationPool
   async openStateDict(name: string): Promise<StateDict> {
     const stateDict = await this.#openAsItIs(name);
     if (!this.#isAligned(name)) return stateDict;
-    try {
-      let permutations = this.#permutations.get(name);
-      if (!permutations) {
-        permutations = this.#align(name, stateDict);
-        this.#permutations.set(name, permutations);
-      }
-      return permutedStateDict(stateDict, await permutations);
-    } catch (error) {
-      stateDict.close();
-      throw error;
-    }
-  }
-
-  async #align(name: string, stateDict: StateDict): Promise<Permutations> {
-    const reference = await this.#openAsItIs(this.pretrainedOrFirstName);
-    try {
-      return await alignModel(this, this.alignment!, {
-        name,
-        stateDict,
-        config: await this.loadConfig(name),
-      }, {
-        name: this.pretrainedOrFirstName,
-        stateDict: reference,
-        config: await this.loadConfig(this.pretrainedOrFirstName),
-      });
-    } finally {
-      reference.close();
-    }
+    return await this.#aligned!.view(name, stateDict);
   }
 
   async #openAsItIs(name: string): Promise<StateDict> {
