@@ -14,6 +14,9 @@ import type { HubSettings } from "./settings.ts";
 /** More files than this no repository may have, by the hub's own advice. */
 const MOST_FILES = 200_000;
 
+/** The hub lists a thousand files on a page. */
+const MOST_PAGES = 2_000;
+
 /** A revision's commit, and its files. */
 export interface Listing {
   readonly commit: string;
@@ -85,7 +88,7 @@ async function fetchFiles(
       revision: commit,
       recursive: true,
       hubUrl: settings.endpoint,
-      fetch: hubFetch(subject, settings),
+      fetch: endingFetch(subject, settings),
     })
   ) {
     if (entry.type !== "file") continue;
@@ -111,6 +114,26 @@ async function fetchFiles(
     }
   }
   return files;
+}
+
+/** A `fetch` for pages of a list, each of which names the next: they must end. */
+function endingFetch(subject: Subject, settings: HubSettings): typeof fetch {
+  const send = hubFetch(subject, settings);
+  const seen = new Set<string>();
+  return async (input, init) => {
+    const url = input instanceof Request ? input.url : `${input}`;
+    if (seen.has(url) || seen.size >= MOST_PAGES) {
+      throw notUnderstood(
+        subject,
+        settings,
+        seen.has(url)
+          ? `its list of files leads back to ${url}`
+          : `its list of files has over ${MOST_PAGES} pages`,
+      );
+    }
+    seen.add(url);
+    return await send(input, init);
+  };
 }
 
 function fileOf(entry: ListFileEntry): RepositoryFile {
