@@ -181,7 +181,7 @@ export class AutoImageProcessor {
     }
     const edge = size.shortest_edge;
     if (edge >= 384) return pillowResize(image, edge, edge, { resample });
-    const short = Math.trunc(edge / this.#cropPct);
+    const short = Math.max(1, Math.trunc(edge / this.#cropPct));
     const { width, height } = image;
     const long = Math.trunc(
       short * Math.max(width, height) / Math.min(width, height),

@@ -1,7 +1,10 @@
 import * as z from "zod";
 import { ConfigError } from "../fusion_error.ts";
 
-const pixels = z.int().positive();
+/** No ConvNeXt sees larger images; what claims to would fill the memory. */
+const LARGEST_SIZE = 4096;
+
+const pixels = z.int().positive().max(LARGEST_SIZE);
 const perChannel = z.union([z.number(), z.array(z.number()).length(3)]);
 const flag = z.boolean().nullish();
 const size = z.union([
@@ -16,7 +19,7 @@ const schema = z.looseObject({
   feature_extractor_type: z.string().startsWith("ConvNext").optional(),
   do_resize: flag,
   size: size.nullish(),
-  crop_pct: z.number().positive().nullish(),
+  crop_pct: z.number().min(0.01).max(10).nullish(),
   resample: z.int().min(0).max(5).nullish(),
   do_center_crop: flag,
   crop_size: size.nullish(),
@@ -30,13 +33,15 @@ const schema = z.looseObject({
 /** A `preprocessor_config.json`; fields that are not used are kept. */
 export type ImageProcessorConfig = z.infer<typeof schema>;
 
+const SIZE =
+  `a number of pixels up to ${LARGEST_SIZE}, {"shortest_edge": …} or {"height": …, "width": …}`;
+
 const EXPECTED: Readonly<Record<string, string>> = {
   image_processor_type: "ConvNextImageProcessor",
   feature_extractor_type: "ConvNextFeatureExtractor",
-  size: 'a number of pixels, {"shortest_edge": …} or {"height": …, "width": …}',
-  crop_size:
-    'a number of pixels, {"shortest_edge": …} or {"height": …, "width": …}',
-  crop_pct: "a positive number",
+  size: SIZE,
+  crop_size: SIZE,
+  crop_pct: "a number from 0.01 to 10",
   resample: "Pillow's number of a filter, 0 to 5 (3 is bicubic)",
   image_mean: "a number or one for each of 3 channels",
   image_std: "a number or one for each of 3 channels",

@@ -170,7 +170,7 @@ Deno.test("a wrong field is named with what was expected", () => {
   const wrong: [Record<string, unknown>, string][] = [
     [{ size: -3 }, "size is -3, expected a number of pixels"],
     [{ size: { longest_edge: 3 } }, 'size is {"longest_edge":3}'],
-    [{ crop_pct: 0 }, "crop_pct is 0, expected a positive number"],
+    [{ crop_pct: 0 }, "crop_pct is 0, expected a number from 0.01 to 10"],
     [{ resample: 9 }, "resample is 9, expected Pillow's number"],
     [{ image_std: [1, 2] }, "image_std is [1,2], expected a number or one"],
     [
