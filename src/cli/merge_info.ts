@@ -3,6 +3,13 @@ import * as z from "zod";
 import { sha256File } from "../checkpoint/mod.ts";
 import { composeConfig } from "../config/mod.ts";
 import { CheckpointError, ConfigError } from "../fusion_error.ts";
+import { errorCode } from "../reason.ts";
+
+/** A path that a system takes, and a file's name that leads nowhere else. */
+const path = z.string().regex(/^[^\0]{1,4096}$/, "expected a path");
+const fileName = z.string().regex(/^(?!\.\.?$)[^\0/\\]{1,255}$/, {
+  message: "expected the name of a file",
+});
 
 const schema = z.looseObject({
   method: z.string(),
@@ -12,8 +19,8 @@ const schema = z.looseObject({
   models: z.record(
     z.string(),
     z.looseObject({
-      path: z.string().nullable(),
-      sha256: z.record(z.string(), z.string()).default({}),
+      path: path.nullable(),
+      sha256: z.record(fileName, z.string()).default({}),
     }),
   ),
   versions: z.record(z.string(), z.string()).default({}),
@@ -40,8 +47,8 @@ export async function mergeInfo(
       `merge-info: ${positional.length} paths given, expected one: a merged model's folder`,
     );
   }
-  const path = join(folder, "merge.json");
-  const info = await readMergeInfo(path);
+  const file = join(folder, "merge.json");
+  const info = await readMergeInfo(file);
   const sources: Record<string, SourceStatus> = {};
   for (const [name, source] of Object.entries(info.models)) {
     sources[name] = await checkSource(source);
@@ -56,7 +63,7 @@ export async function mergeInfo(
   );
   if (problems.length > 0) {
     throw new CheckpointError(
-      `${path}: sources are not what was merged: ${problems.join("; ")}`,
+      `${file}: sources are not what was merged: ${problems.join("; ")}`,
     );
   }
 }
@@ -129,9 +136,10 @@ async function fileOf(
         (await Deno.stat(path)).isFile;
       if (isSource && (await Deno.stat(file)).isFile) return file;
     } catch (error) {
+      // Whatever is in the way: the file is not to be had.
       if (
-        !(error instanceof Deno.errors.NotFound ||
-          error instanceof Deno.errors.NotADirectory)
+        error instanceof Deno.errors.NotCapable ||
+        errorCode(error) === undefined
       ) throw error;
     }
   }
@@ -149,7 +157,7 @@ function describe(
   const versions = Object.entries(info.versions).map(([name, version]) =>
     `${name} ${version}`
   );
-  return [
+  const lines = [
     `${folder} was made by ${info.method}${
       parameters.length === 0 ? "" : `, ${parameters.join(", ")}`
     }`,
@@ -164,5 +172,8 @@ function describe(
       `  ${name}: ${path ?? "a loaded model"} (${sources[name]!.status})`
     ),
     ...(versions.length === 0 ? [] : [`made with ${versions.join(", ")}`]),
-  ].join("\n");
+  ];
+  // What the file says is text: it begins no line and controls no terminal.
+  return lines.map((line) => line.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, " "))
+    .join("\n");
 }

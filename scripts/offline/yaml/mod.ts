@@ -12,7 +12,11 @@ export function parse(content: string): unknown {
   const { env } = process;
   process.env = {};
   try {
-    return yaml.parse(content, { merge: true, uniqueKeys: true });
+    return yaml.parse(content, {
+      merge: true,
+      uniqueKeys: true,
+      logLevel: "error",
+    });
   } catch (error) {
     throw new SyntaxError((error as Error).message, { cause: error });
   } finally {
