@@ -37,7 +37,7 @@ const PARAMETERS: Record<string, string[]> = {
     "max_steps=15",
     "max_adamerging_steps=30",
   ],
-  "adamerging/layer_wise, long steps": ["max_steps=150", "lr=0.01"],
+  "adamerging/layer_wise, long steps": ["max_steps=300", "lr=0.01"],
   "surgery/adamerging_surgery": ["max_steps=50", "surgery_steps=100"],
   "wemoe/weight_ensembling_moe": ["max_steps=100"],
   "regmean/regmean": [
