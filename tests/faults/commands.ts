@@ -111,6 +111,27 @@ const finetune: KillCase = {
   leaveOut: /^(events\.out\.tfevents|training_state\.json$)/,
 };
 
+const search: KillCase = {
+  name: "search",
+  async prepare(sources) {
+    await makePool(join(sources, "pool"));
+    await makeImages(join(sources, "train"), 8);
+  },
+  words: (work, sources) => [
+    "search",
+    "method=task_arithmetic",
+    "method.scaling_factor=0.1:0.9:0.2",
+    `modelpool=${sources}/pool`,
+    ...["alpha", "beta", "gamma"].map((task) =>
+      `+modelpool.train_datasets.${task}=${sources}/train`
+    ),
+    "images=2",
+    "validation_fraction=0.5",
+    `merged_model_save_path=${work}/out`,
+    BACKEND,
+  ],
+};
+
 /** A download from a hub that takes its time. */
 function download(hub: HubServer): KillCase {
   return {
@@ -153,5 +174,5 @@ function checkBlobs(work: string): void {
 
 /** All commands that are killed. */
 export function killCases(hub: HubServer): KillCase[] {
-  return [mergeCase, download(hub), convert, evaluate, finetune];
+  return [mergeCase, download(hub), convert, evaluate, finetune, search];
 }
