@@ -7,7 +7,7 @@ import type { Chunk, ChunkContext } from "./chunk.ts";
 export interface ChunkInputs {
   /** As tensors: whole ones for `tensor` methods, else of one dimension. */
   readonly tensors: readonly tf.Tensor[];
-  /** As numbers; to be used at once. */
+  /** As numbers, which are to be used at once; can be asked for once. */
   values(): readonly Float32Array[];
   /** Releases the tensors. */
   dispose(): void;
@@ -23,13 +23,19 @@ export async function readChunk(
     : [chunk.end - chunk.begin];
   if (hasTensorMemory()) return await readIntoMemory(chunk, shape, sources);
   const { name, begin, end } = chunk;
-  const values = await Promise.all(
+  let values: readonly Float32Array[] = await Promise.all(
     sources.map((source) => source.read(name, begin, end)),
   );
   const tensors = values.map((data) => tf.tensor(data, [...shape]));
   return {
     tensors,
-    values: () => values,
+    values() {
+      // TensorFlow has a copy by the time that these have been looked at: they
+      // need not take their room, as much again, while a method computes.
+      const once = values;
+      values = [];
+      return once;
+    },
     dispose: () => tf.dispose(tensors),
   };
 }
