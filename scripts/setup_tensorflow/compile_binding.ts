@@ -4,17 +4,27 @@ import { fileURLToPath } from "node:url";
 import type { TensorflowPaths } from "../../src/backend/mod.ts";
 import { runCommand } from "./run_command.ts";
 
-/** What is ours: lists of strings as attributes, and LayerNorm in one pass. */
-export const sources: readonly string[] = ["string_lists.cc", "layer_norm.cc"];
+/** What is ours: lists of strings as attributes, and ConvNeXt's operations. */
+export const sources: readonly string[] = [
+  "string_lists.cc",
+  "layer_norm.cc",
+  "convnext_block.cc",
+];
 
-const sourcePaths = sources.map((name) =>
-  fileURLToPath(new URL(name, import.meta.url))
-);
+/** What they include. */
+const headers: readonly string[] = ["block_rows.h"];
+
+const pathOf = (name: string): string =>
+  fileURLToPath(new URL(name, import.meta.url));
+
+const sourcePaths = sources.map(pathOf);
 
 /** Says how the addon is made, so that one made otherwise is made anew. */
 export async function compileRecipe(): Promise<string> {
   const texts = await Promise.all(
-    sourcePaths.map((path) => Deno.readTextFile(path)),
+    [...sourcePaths, ...headers.map(pathOf)].map((path) =>
+      Deno.readTextFile(path)
+    ),
   );
   const digest = await crypto.subtle.digest(
     "SHA-256",

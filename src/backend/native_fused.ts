@@ -1,5 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
 import { BackendError } from "../fusion_error.ts";
+import type { BlockWeights } from "./fused_block.ts";
 import { type NativeAttributes, nativeOp } from "./native.ts";
 import { activeTensorflow } from "./tensorflow.ts";
 
@@ -100,4 +101,29 @@ export function nativeLayerNorm(
       epsilon: { float: epsilon },
     })[0]!;
   return has("layerNorm", run) ? run() : undefined;
+}
+
+/** A kernel as {@linkcode nativeBlock} takes it, where that can run. */
+export function nativePack(kernel: tf.Tensor2D): tf.Tensor | undefined {
+  const run = (): tf.Tensor => nativeOp("ConvNextFusionPack", [kernel])[0]!;
+  return has("pack", run) ? run() : undefined;
+}
+
+/** A block of ConvNeXt behind its convolution. */
+export function nativeBlock(
+  features: tf.Tensor,
+  residual: tf.Tensor,
+  weights: BlockWeights,
+  { epsilon, activation }: { epsilon: number; activation: "gelu" | "relu" },
+): tf.Tensor {
+  return nativeOp("ConvNextFusionBlock", [
+    features,
+    weights.normWeight,
+    weights.normBias,
+    weights.spreadPacked,
+    weights.spreadBias,
+    weights.gatherPacked,
+    weights.gatherBias,
+    residual,
+  ], { epsilon: { float: epsilon }, activation: { string: activation } })[0]!;
 }

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import {
   depthwiseConvolution,
+  fusedBlock,
   gelu,
   layerNorm,
   pointwise,
@@ -9,7 +10,7 @@ import {
 import type { ConvNextConfig } from "./config.ts";
 import { globalResponseNorm } from "./global_response_norm.ts";
 import { normal } from "./normal.ts";
-import { ScaledWeights } from "./scaled_weights.ts";
+import { type Prepared, PreparedWeights } from "./prepared_weights.ts";
 
 const ACTIVATIONS: Record<
   ConvNextConfig["hidden_act"],
@@ -19,6 +20,9 @@ const ACTIVATIONS: Record<
   relu: (features) => tf.relu(features),
   silu: (features) => tf.mul(features, tf.sigmoid(features)),
 };
+
+/** Added to LayerNorm's variance. */
+const EPSILON = 1e-6;
 
 interface ConvNextLayerOptions {
   name: string;
@@ -44,7 +48,7 @@ export class ConvNextLayer extends tf.layers.Layer {
   static readonly className = "ConvNextLayer";
   readonly #options: ConvNextLayerOptions;
   #weights: Record<string, tf.LayerVariable> = {};
-  readonly #scaled = new ScaledWeights();
+  readonly #prepared = new PreparedWeights();
 
   /**
    * A block without weights yet: `build` creates them.
@@ -138,6 +142,33 @@ export class ConvNextLayer extends tf.layers.Layer {
 
   /** The same with fewer passes over memory: only inference may take it. */
   #infer(residual: tf.Tensor4D): tf.Tensor {
+    const { hiddenAct, globalResponseNorm } = this.#options;
+    const weight = (name: string): tf.Tensor => this.#weights[name]!.read();
+    const canFuse = hiddenAct !== "silu" && !globalResponseNorm;
+    const prepared = this.#prepared.of({
+      spreadKernel: weight("pwconv1.weight") as tf.Tensor2D,
+      gatherKernel: weight("pwconv2.weight") as tf.Tensor2D,
+      gatherBias: weight("pwconv2.bias"),
+      scale: this.#options.layerScale > 0
+        ? weight("layer_scale_parameter")
+        : undefined,
+    }, canFuse);
+    if (!canFuse || !prepared.packed) return this.#inSteps(residual, prepared);
+    return fusedBlock(this.#convolve(residual), residual, {
+      normWeight: weight("layernorm.weight"),
+      normBias: weight("layernorm.bias"),
+      spreadPacked: prepared.packed.spread,
+      spreadBias: weight("pwconv1.bias"),
+      gatherPacked: prepared.packed.gather,
+      gatherBias: prepared.gatherBias,
+    }, { epsilon: EPSILON, activation: hiddenAct });
+  }
+
+  /** As one operation for each product and what follows it. */
+  #inSteps(
+    residual: tf.Tensor4D,
+    { gatherKernel, gatherBias }: Prepared,
+  ): tf.Tensor {
     const { hiddenAct } = this.#options;
     const weight = (name: string): tf.Tensor => this.#weights[name]!.read();
     let features = pointwise(
@@ -149,20 +180,10 @@ export class ConvNextLayer extends tf.layers.Layer {
     if (hiddenAct === "silu") {
       features = ACTIVATIONS.silu(features) as tf.Tensor2D;
     }
-    const { kernel, bias } = this.#options.layerScale > 0
-      ? this.#scaled.of(
-        weight("pwconv2.weight") as tf.Tensor2D,
-        weight("pwconv2.bias"),
-        weight("layer_scale_parameter"),
-      )
-      : {
-        kernel: weight("pwconv2.weight") as tf.Tensor2D,
-        bias: weight("pwconv2.bias"),
-      };
     features = pointwise(
       this.#normalizeResponses(features, residual.shape),
-      kernel,
-      bias,
+      gatherKernel,
+      gatherBias,
       { residual: tf.reshape(residual, [-1, residual.shape[3]]) },
     );
     return tf.reshape(features, residual.shape);
@@ -172,16 +193,20 @@ export class ConvNextLayer extends tf.layers.Layer {
   #spread(residual: tf.Tensor4D): tf.Tensor2D {
     const weight = (name: string): tf.Tensor => this.#weights[name]!.read();
     const features = layerNorm(
-      depthwiseConvolution(
-        residual,
-        weight("dwconv.weight") as tf.Tensor4D,
-        weight("dwconv.bias") as tf.Tensor1D,
-      ),
+      this.#convolve(residual),
       weight("layernorm.weight"),
       weight("layernorm.bias"),
-      1e-6,
+      EPSILON,
     );
     return tf.reshape(features, [-1, residual.shape[3]]);
+  }
+
+  #convolve(residual: tf.Tensor4D): tf.Tensor4D {
+    return depthwiseConvolution(
+      residual,
+      this.#weights["dwconv.weight"]!.read() as tf.Tensor4D,
+      this.#weights["dwconv.bias"]!.read() as tf.Tensor1D,
+    );
   }
 
   /** Global response normalization where the block has it. */
@@ -201,7 +226,7 @@ export class ConvNextLayer extends tf.layers.Layer {
   /** Releases the weights when no model has the layer any more. */
   override dispose(): ReturnType<tf.layers.Layer["dispose"]> {
     const result = super.dispose();
-    if (result.refCountAfterDispose === 0) this.#scaled.dispose();
+    if (result.refCountAfterDispose === 0) this.#prepared.dispose();
     return result;
   }
 
