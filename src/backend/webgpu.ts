@@ -2,6 +2,29 @@ import * as tf from "@tensorflow/tfjs";
 import { BackendError } from "../fusion_error.ts";
 
 /**
+ * Finds a GPU. Mesa's drivers ask on standard error for the folder of the
+ * session's windows, four lines long, where there is none: they get one, for
+ * as long as they look.
+ */
+async function findAdapter(gpu: GPU): Promise<GPUAdapter | null> {
+  const request = (): Promise<GPUAdapter | null> =>
+    gpu.requestAdapter({ powerPreference: "high-performance" });
+  const variable = "XDG_RUNTIME_DIR";
+  const { state } = await Deno.permissions.query({ name: "env", variable });
+  if (
+    Deno.build.os !== "linux" || state !== "granted" || Deno.env.has(variable)
+  ) {
+    return await request();
+  }
+  Deno.env.set(variable, "/tmp");
+  try {
+    return await request();
+  } finally {
+    Deno.env.delete(variable);
+  }
+}
+
+/**
  * Starts TensorFlow.js' WebGPU backend.
  *
  * @param insist Whether a Vulkan device in software will do too: `auto` wants
@@ -15,9 +38,7 @@ export async function startWebgpu(insist: boolean): Promise<string> {
       "backend=webgpu: this Deno has no navigator.gpu; run it with --unstable-webgpu, or use backend=wasm",
     );
   }
-  const adapter = await gpu.requestAdapter({
-    powerPreference: "high-performance",
-  });
+  const adapter = await findAdapter(gpu);
   if (adapter === null) {
     throw new BackendError(
       "backend=webgpu: no GPU was found; install a Vulkan driver (mesa-vulkan-drivers has one in software), or use backend=wasm",
