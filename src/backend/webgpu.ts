@@ -2,23 +2,21 @@ import * as tf from "@tensorflow/tfjs";
 import { BackendError } from "../fusion_error.ts";
 
 /**
- * Finds a GPU. Mesa's drivers ask on standard error for the folder of the
- * session's windows, four lines long, where there is none: they get one, for
- * as long as they look.
+ * Mesa's drivers ask on standard error for the folder of the session's
+ * windows, two lines each time that they are looked for, where there is none:
+ * they get one for as long as `start` runs.
  */
-async function findAdapter(gpu: GPU): Promise<GPUAdapter | null> {
-  const request = (): Promise<GPUAdapter | null> =>
-    gpu.requestAdapter({ powerPreference: "high-performance" });
+async function withQuietDrivers<T>(start: () => Promise<T>): Promise<T> {
   const variable = "XDG_RUNTIME_DIR";
   const { state } = await Deno.permissions.query({ name: "env", variable });
   if (
     Deno.build.os !== "linux" || state !== "granted" || Deno.env.has(variable)
   ) {
-    return await request();
+    return await start();
   }
   Deno.env.set(variable, "/tmp");
   try {
-    return await request();
+    return await start();
   } finally {
     Deno.env.delete(variable);
   }
@@ -31,14 +29,20 @@ async function findAdapter(gpu: GPU): Promise<GPUAdapter | null> {
  * a real one, since WebAssembly is faster than that.
  * @returns The device, for people.
  */
-export async function startWebgpu(insist: boolean): Promise<string> {
+export function startWebgpu(insist: boolean): Promise<string> {
+  return withQuietDrivers(() => start(insist));
+}
+
+async function start(insist: boolean): Promise<string> {
   const gpu = (navigator as Navigator & { gpu?: GPU }).gpu;
   if (gpu === undefined) {
     throw new BackendError(
       "backend=webgpu: this Deno has no navigator.gpu; run it with --unstable-webgpu, or use backend=wasm",
     );
   }
-  const adapter = await findAdapter(gpu);
+  const adapter = await gpu.requestAdapter({
+    powerPreference: "high-performance",
+  });
   if (adapter === null) {
     throw new BackendError(
       "backend=webgpu: no GPU was found; install a Vulkan driver (mesa-vulkan-drivers has one in software), or use backend=wasm",
