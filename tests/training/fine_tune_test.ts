@@ -16,7 +16,7 @@ import {
 } from "../../src/training/mod.ts";
 import { dataPath } from "../reference.ts";
 import { inTemporaryFolder } from "../temporary_folder.ts";
-import { testBackend } from "../test_backend.ts";
+import { testBackend, testBackendName } from "../test_backend.ts";
 
 const DIGITS = Array.from({ length: 10 }, (_, i) => `digit ${i}`);
 const MODEL = dataPath("tests/data/micro_pool/pretrained");
@@ -54,6 +54,22 @@ async function weights(model: tf.LayersModel): Promise<Float32Array[]> {
   return await Promise.all(state.names.map((name) => state.read(name)));
 }
 
+/**
+ * The same numbers to the last bit; nearly so on WebGPU, whose products add
+ * parts up in the order in which they come.
+ */
+function assertSame(found: ArrayLike<number>[], expected: typeof found): void {
+  if (testBackendName !== "webgpu") return assertEquals(found, expected);
+  for (const [i, values] of expected.entries()) {
+    let sum = 0;
+    for (let j = 0; j < values.length; j++) {
+      sum += Math.abs(found[i]![j]! - values[j]!);
+    }
+    const mean = sum / values.length;
+    assert(mean < 1e-3, `${i}: ${mean} apart`);
+  }
+}
+
 /** Trains, and gives the weights it comes to. */
 async function trained(options: FineTuneOptions): Promise<Float32Array[]> {
   const fresh = await model();
@@ -81,8 +97,8 @@ Deno.test("the loss falls, on the same weights every time", async () => {
   const mean = (values: number[]) => values.reduce((a, b) => a + b) / 4;
   const [start, end] = [losses[0]!.slice(0, 4), losses[0]!.slice(-4)];
   assert(mean(end) < mean(start) - 0.1, `${losses[0]}`);
-  assertEquals(losses[1], losses[0]);
-  assertEquals(results[1], results[0]);
+  assertSame([losses[1]!], [losses[0]!]);
+  assertSame(results[1]!, results[0]!);
 });
 
 Deno.test("a run that was stopped goes on to the same weights", async () => {
@@ -113,14 +129,14 @@ Deno.test("a run that was stopped goes on to the same weights", async () => {
         Error,
         "power cut",
       );
-      assertEquals(await trained({ ...recipe, log_dir }), expected);
+      assertSame(await trained({ ...recipe, log_dir }), expected);
       const log = await Deno.readTextFile(`${log_dir}/metrics.csv`);
       const steps = log.trim().split("\n").map((row) => row.split(",")[0]);
       assertEquals(steps, ["step", ..."12345678"]);
       // A finished run has nothing left to do.
       let more = 0;
       const again = { ...recipe, log_dir, onStep: () => void more++ };
-      assertEquals(await trained(again), expected);
+      assertSame(await trained(again), expected);
       assertEquals(more, 0);
     });
   }
@@ -240,7 +256,7 @@ Deno.test("stochastic depth is on in training, and repeats", async () => {
     return result;
   };
   const dropped = await run(0.5);
-  assertEquals(await run(0.5), dropped);
+  assertSame(await run(0.5), dropped);
   assert(
     (await run(0)).some((values, i) =>
       values.some((value, j) => value !== dropped[i]![j])
