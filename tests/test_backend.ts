@@ -11,3 +11,11 @@ export const testBackendName: BackendChoice =
 export async function testBackend(): Promise<void> {
   await useBackend(testBackendName);
 }
+
+/**
+ * The same for what reads tensors at once, which methods on WebGPU run on
+ * WebAssembly for (`readsValues`).
+ */
+export async function testReadableBackend(): Promise<void> {
+  await useBackend(testBackendName === "webgpu" ? "wasm" : testBackendName);
+}
