@@ -9,10 +9,16 @@ export const sources: readonly string[] = [
   "string_lists.cc",
   "layer_norm.cc",
   "convnext_block.cc",
+  "training_block.cc",
+  "training_vectors.cc",
 ];
 
 /** What they include. */
-const headers: readonly string[] = ["block_rows.h"];
+const headers: readonly string[] = [
+  "block_rows.h",
+  "training_operation.h",
+  "training_rows.h",
+];
 
 const pathOf = (name: string): string =>
   fileURLToPath(new URL(name, import.meta.url));

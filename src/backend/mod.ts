@@ -35,6 +35,13 @@ export {
   type NativeAttributes,
   nativeOp,
 } from "./native.ts";
+export {
+  type BlockGradients,
+  type NormalizedBlock,
+  type TrainedWeights,
+  trainingBlockBackward,
+  trainingBlockForward,
+} from "./native_training.ts";
 export { recordsGradients } from "./records_gradients.ts";
 export {
   type TensorflowBuild,

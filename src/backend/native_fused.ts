@@ -20,7 +20,7 @@ const found = new Map<string, boolean>();
  * Whether this TensorFlow has an operation: an older set-up's library lacks
  * ours, a processor that is not x86 oneDNN's, a GPU both.
  */
-function has(name: string, attempt: () => tf.Tensor): boolean {
+export function has(name: string, attempt: () => tf.Tensor): boolean {
   const backend = activeTensorflow();
   if (backend === undefined || backend.binding.isUsingGpuDevice()) return false;
   let works = found.get(name);

@@ -1,6 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
 import type { ConvNextLayer } from "../convnext/mod.ts";
 import {
+  type TrainedWeights,
+  trainingBlockBackward,
+  trainingBlockForward,
+} from "../backend/mod.ts";
+import {
   columnSums,
   normalizeRows,
   normalizeRowsGradient,
@@ -59,7 +64,19 @@ const block = tf.customGrad((...args) => {
   const gamma = inputs[9]!;
   const channels = x.shape[3];
 
-  const mixed = tf.add(tf.depthwiseConv2d(x, filter, 1, "same"), filterBias!);
+  const convolved = tf.depthwiseConv2d(x, filter, 1, "same");
+  const native = trainingBlockForward(
+    x,
+    convolved,
+    trainedWeights(inputs),
+    EPSILON,
+  );
+  if (native) {
+    const { value, normal, inverse, argument } = native;
+    save([...inputs, normal, inverse, argument]);
+    return { value, gradFunc: nativeGradients };
+  }
+  const mixed = tf.add(convolved, filterBias!);
   const rows = tf.reshape(mixed, [-1, channels]);
   const { normal, inverse } = normalizeRows(rows, EPSILON);
 
@@ -84,6 +101,48 @@ const block = tf.customGrad((...args) => {
     gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => gradients(dy, saved),
   };
 });
+
+/** A block's inputs, of which the first is not a weight, by their names. */
+function trainedWeights(inputs: tf.Tensor[]): TrainedWeights {
+  return {
+    filter: inputs[1]!,
+    filterBias: inputs[2]!,
+    normWeight: inputs[3]!,
+    normBias: inputs[4]!,
+    kernel1: inputs[5]!,
+    bias1: inputs[6]!,
+    kernel2: inputs[7]!,
+    bias2: inputs[8]!,
+    layerScale: inputs[9]!,
+  };
+}
+
+/** {@linkcode gradients}, by operations of the backend's. */
+function nativeGradients(dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] {
+  const [normal, inverse, argument] = saved.slice(10) as [
+    tf.Tensor,
+    tf.Tensor,
+    tf.Tensor,
+  ];
+  const found = trainingBlockBackward(
+    dy,
+    saved[0] as tf.Tensor4D,
+    { normal, inverse, argument },
+    trainedWeights(saved),
+  );
+  return [
+    found.features,
+    found.filter,
+    found.filterBias,
+    found.normWeight,
+    found.normBias,
+    found.kernel1,
+    found.bias1,
+    found.kernel2,
+    found.bias2,
+    found.layerScale,
+  ];
+}
 
 function gradients(dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] {
   const [x, filter, , scale, shift, kernel1, , kernel2, bias2, gamma] =
