@@ -42,6 +42,13 @@ export {
   trainingBlockBackward,
   trainingBlockForward,
 } from "./native_training.ts";
+export {
+  joinTensors,
+  partTensor,
+  type TrainedNorm,
+  trainingNormBackward,
+  trainingNormForward,
+} from "./native_vectors.ts";
 export { recordsGradients } from "./records_gradients.ts";
 export {
   type TensorflowBuild,

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { trainingNormBackward, trainingNormForward } from "../backend/mod.ts";
 import type { ConvNextLayerNorm } from "../convnext/mod.ts";
 
 /** A LayerNorm's value before its weights, and what its gradient needs. */
@@ -53,14 +54,32 @@ export function trainingLayerNorm(
   const [weight, bias] = layer.weights.map((variable) => variable.read());
   const epsilon = layer.getConfig()["epsilon"] as number;
   const normalize = tf.customGrad((x, w, b, save) => {
-    const [input, scale, shift] = [x, w, b] as tf.Tensor[];
-    const rows = tf.reshape(input!, [-1, input!.shape.at(-1)!]);
+    const [input, scale, shift] = [x, w, b] as [
+      tf.Tensor,
+      tf.Tensor,
+      tf.Tensor,
+    ];
+    const native = trainingNormForward(input, scale, shift, epsilon);
+    if (native) {
+      const { value, normal, inverse } = native;
+      (save as tf.GradSaveFunc)([normal, inverse, scale]);
+      return {
+        value,
+        gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) =>
+          trainingNormBackward(
+            dy,
+            { normal: saved[0]!, inverse: saved[1]! },
+            saved[2]!,
+          ),
+      };
+    }
+    const rows = tf.reshape(input!, [-1, input.shape.at(-1)!]);
     const { normal, inverse } = normalizeRows(rows, epsilon);
-    (save as tf.GradSaveFunc)([normal, inverse, scale!]);
+    (save as tf.GradSaveFunc)([normal, inverse, scale]);
     return {
       value: tf.reshape(
-        tf.add(tf.mul(normal, scale!), shift!),
-        input!.shape,
+        tf.add(tf.mul(normal, scale), shift),
+        input.shape,
       ),
       gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => {
         const [normal, inverse, scale] = saved as [

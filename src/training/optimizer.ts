@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { joinTensors, partTensor } from "../backend/mod.ts";
 import type { Parameter } from "./parameters.ts";
 import type { UpdateRule } from "./update_rule.ts";
 
@@ -128,12 +129,10 @@ export class Optimizer {
           bucket.steps,
           learningRate * bucket.scale,
         );
-        const pieces = parameters.length === 1 ? [update.point] : tf.split(
-          update.point,
-          parameters.map(({ variable }) => variable.size),
-        );
-        for (const [j, { variable }] of parameters.entries()) {
-          variable.assign(tf.reshape(pieces[j]!, variable.shape));
+        const variables = parameters.map(({ variable }) => variable);
+        const pieces = parted(update.point, variables);
+        for (const [j, variable] of variables.entries()) {
+          variable.assign(pieces[j]!);
         }
         return update.slots;
       });
@@ -185,9 +184,21 @@ export class Optimizer {
 }
 
 /** Tensors one after the other, as one vector. */
-function joined(tensors: readonly tf.Tensor[]): tf.Tensor {
+function joined(tensors: tf.Tensor[]): tf.Tensor {
   return tf.tidy(() => {
+    const native = joinTensors(tensors);
+    if (native) return native;
     const flat = tensors.map((tensor) => tf.reshape(tensor, [tensor.size]));
     return flat.length === 1 ? flat[0]! : tf.concat(flat as tf.Tensor1D[]);
   });
+}
+
+/** Undoes {@linkcode joined}: tensors of the shapes of some. */
+function parted(vector: tf.Tensor, like: tf.Tensor[]): tf.Tensor[] {
+  const native = partTensor(vector, like);
+  if (native) return native;
+  const pieces = like.length === 1
+    ? [vector]
+    : tf.split(vector, like.map(({ size }) => size));
+  return pieces.map((piece, i) => tf.reshape(piece, like[i]!.shape));
 }
