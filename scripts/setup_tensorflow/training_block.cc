@@ -46,6 +46,8 @@ struct Kernels {
                   float*, float*, float*, float*);
   void (*backward)(const Folded&, const float*, const float*, const float*,
                    const float*, int64_t, const Sums&, float*, float*, float*);
+  void (*depthwise_forward)(const float*, const float*, const float*, int64_t,
+                            int64_t, int64_t, float*, float*);
   void (*depthwise)(const float*, const float*, const float*, const float*,
                     int64_t, int64_t, int64_t, float*, float*, float*);
 };
@@ -377,5 +379,47 @@ class DepthwiseGradient : public Vectorized {
 REGISTER_KERNEL_BUILDER(
     Name("ConvNextFusionDepthwiseGradient").Device(tf::DEVICE_CPU),
     DepthwiseGradient);
+
+REGISTER_OP("ConvNextFusionDepthwise")
+    .Input("image: float")
+    .Input("filter: float")
+    .Output("convolved: float")
+    .SetShapeFn(tf::shape_inference::UnchangedShape);
+
+class Depthwise : public Vectorized {
+ public:
+  using Vectorized::Vectorized;
+
+  void Compute(tf::OpKernelContext* context) override {
+    const tf::Tensor& image = context->input(0);
+    OP_REQUIRES(context,
+                image.dims() == 4 && image.dim_size(3) > 0 &&
+                    image.dim_size(3) % 16 == 0 &&
+                    context->input(1).NumElements() ==
+                        kFilter * kFilter * image.dim_size(3),
+                tf::errors::InvalidArgument("shapes do not fit"));
+    const int64_t height = image.dim_size(1), width = image.dim_size(2),
+                  channels = image.dim_size(3);
+    const int64_t place = height * width * channels;
+    float* to = Output(context, 0, image.shape());
+    if (!context->status().ok()) return;
+    const float *from = Input(context, 0), *filter = Input(context, 1);
+    const float zeros[16] = {};
+    InParts(context, image.dim_size(0), kParts,
+            [&](int64_t, int64_t begin, int64_t end) {
+              std::unique_ptr<float[]> scratch(
+                  new float[(height + kFilter - 1) * (width + kFilter - 1) *
+                            16]);
+              for (int64_t i = begin * place; i < end * place; i += place) {
+                kernels_->depthwise_forward(from + i, filter, zeros, height,
+                                            width, channels, to + i,
+                                            scratch.get());
+              }
+            });
+  }
+};
+
+REGISTER_KERNEL_BUILDER(Name("ConvNextFusionDepthwise").Device(tf::DEVICE_CPU),
+                        Depthwise);
 
 }  // namespace convnext_fusion_training

@@ -244,23 +244,68 @@ inline void Surround(const float* from, int64_t height, int64_t width,
   }
 }
 
+// Some places of a depthwise convolution, or, mirrored, of its input's
+// gradient: the filter's values times those around, plus what lies at start.
 template <int kPlaces>
-inline void Scatter(const float* d, int64_t row, const float* filter,
-                    int64_t channels, const float* residual, float* to) {
+inline void Convolve(const float* around, int64_t row, const float* filter,
+                     bool mirrored, int64_t channels, const float* start,
+                     int64_t start_step, float* to) {
   Vector sums[kPlaces];
 #pragma GCC unroll 8
-  for (int p = 0; p < kPlaces; p++) sums[p] = Load(residual + p * channels);
+  for (int p = 0; p < kPlaces; p++) sums[p] = Load(start + p * start_step);
   for (int i = 0; i < kFilter; i++) {
 #pragma GCC unroll 8
     for (int j = 0; j < kFilter; j++) {
-      const Vector weight = Load(filter + (i * kFilter + j) * channels);
-      const float* at = d + (kFilter - 1 - i) * row + (kFilter - 1 - j) * VECTOR;
+      const int tap = i * kFilter + j;
+      const int64_t from = mirrored ? kFilter * kFilter - 1 - tap : tap;
+      const Vector weight = Load(filter + from * channels);
+      const float* at = around + i * row + j * VECTOR;
 #pragma GCC unroll 8
       for (int p = 0; p < kPlaces; p++) sums[p] += weight * Load(at + p * VECTOR);
     }
   }
 #pragma GCC unroll 8
   for (int p = 0; p < kPlaces; p++) Store(sums[p], to + p * channels);
+}
+
+// All places of VECTOR channels of an image; start's step is 0 for a bias.
+inline void ConvolveAll(const float* around, const float* filter, bool mirrored,
+                        int64_t height, int64_t width, int64_t channels,
+                        const float* start, int64_t start_step, float* to) {
+  const int64_t row = (width + kFilter - 1) * VECTOR;
+  for (int64_t y = 0; y < height; y++) {
+    int64_t x = 0;
+    while (x < width) {
+      const int64_t at = y * width + x;
+      const float* from = around + y * row + x * VECTOR;
+      const float* begin = start + at * start_step;
+      float* into = to + at * channels;
+      if (x + 4 <= width) {
+        Convolve<4>(from, row, filter, mirrored, channels, begin, start_step,
+                    into);
+        x += 4;
+      } else if (x + 2 <= width) {
+        Convolve<2>(from, row, filter, mirrored, channels, begin, start_step,
+                    into);
+        x += 2;
+      } else {
+        Convolve<1>(from, row, filter, mirrored, channels, begin, start_step,
+                    into);
+        x++;
+      }
+    }
+  }
+}
+
+// A depthwise convolution of an image.
+void DepthwiseForward(const float* image, const float* filter,
+                      const float* zeros, int64_t height, int64_t width,
+                      int64_t channels, float* to, float* scratch) {
+  for (int64_t c = 0; c < channels; c += VECTOR) {
+    Surround(image + c, height, width, channels, scratch);
+    ConvolveAll(scratch, filter + c, false, height, width, channels, zeros, 0,
+                to + c);
+  }
 }
 
 // An image's part in a depthwise convolution's gradients; that of the input is
@@ -293,19 +338,9 @@ void Depthwise(const float* image, const float* d, const float* filter,
         Store(Load(to) + sums[j], to);
       }
     }
-    for (int64_t y = 0; y < height; y++) {
-      const int64_t at = y * width * channels + c;
-      int64_t x = 0;
-      for (; x + 4 <= width; x += 4) {
-        Scatter<4>(outer + y * row + x * VECTOR, row, filter + c, channels,
-                   residual + at + x * channels, d_image + at + x * channels);
-      }
-      for (; x < width; x++) {
-        Scatter<1>(outer + y * row + x * VECTOR, row, filter + c, channels,
-                   residual + at + x * channels, d_image + at + x * channels);
-      }
-    }
+    ConvolveAll(outer, filter + c, true, height, width, channels, residual + c,
+                channels, d_image + c);
   }
 }
 
-const Kernels kKernels = {Pack, Forward, Backward, Depthwise};
+const Kernels kKernels = {Pack, Forward, Backward, DepthwiseForward, Depthwise};

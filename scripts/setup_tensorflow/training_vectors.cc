@@ -236,4 +236,66 @@ class Part : public Operation {
 REGISTER_KERNEL_BUILDER(Name("ConvNextFusionPart").Device(tf::DEVICE_CPU),
                         Part);
 
+// What a step of Adam has to know beside tensors: the tensor of settings.
+struct AdamSettings {
+  float kept, decay, beta1, rest1, beta2, rest2, correction, epsilon, length;
+};
+
+FOR_EACH_PROCESSOR
+void StepAdam(const AdamSettings& s, const float* point, const float* gradient,
+              const float* mean, const float* square, int64_t size,
+              float* __restrict next_point, float* __restrict next_mean,
+              float* __restrict next_square) {
+  for (int64_t i = 0; i < size; i++) {
+    const float slope = gradient[i] + point[i] * s.decay;
+    next_mean[i] = mean[i] * s.beta1 + slope * s.rest1;
+    next_square[i] = square[i] * s.beta2 + slope * slope * s.rest2;
+    const float divisor =
+        std::sqrt(next_square[i]) * s.correction + s.epsilon;
+    next_point[i] = point[i] * s.kept - next_mean[i] / divisor * s.length;
+  }
+}
+
+REGISTER_OP("ConvNextFusionAdam")
+    .Input("point: float")
+    .Input("gradient: float")
+    .Input("mean: float")
+    .Input("square: float")
+    .Input("settings: float")
+    .Output("next_point: float")
+    .Output("next_mean: float")
+    .Output("next_square: float")
+    .SetShapeFn(tf::shape_inference::UnknownShape);
+
+class Adam : public Operation {
+ public:
+  using Operation::Operation;
+
+  void Compute(tf::OpKernelContext* context) override {
+    const tf::TensorShape shape = context->input(0).shape();
+    OP_REQUIRES(context,
+                context->input(4).NumElements() == 9 &&
+                    context->input(1).shape() == shape &&
+                    context->input(2).shape() == shape &&
+                    context->input(3).shape() == shape,
+                tf::errors::InvalidArgument("shapes do not fit"));
+    float* next[3];
+    for (int i = 0; i < 3; i++) next[i] = Output(context, i, shape);
+    if (!context->status().ok()) return;
+    AdamSettings settings;
+    std::copy_n(Input(context, 4), 9, &settings.kept);
+    const float *point = Input(context, 0), *gradient = Input(context, 1),
+                *mean = Input(context, 2), *square = Input(context, 3);
+    InParts(context, shape.num_elements(), kParts,
+            [&](int64_t, int64_t begin, int64_t end) {
+              StepAdam(settings, point + begin, gradient + begin, mean + begin,
+                       square + begin, end - begin, next[0] + begin,
+                       next[1] + begin, next[2] + begin);
+            });
+  }
+};
+
+REGISTER_KERNEL_BUILDER(Name("ConvNextFusionAdam").Device(tf::DEVICE_CPU),
+                        Adam);
+
 }  // namespace convnext_fusion_training

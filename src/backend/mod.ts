@@ -43,7 +43,9 @@ export {
   trainingBlockForward,
 } from "./native_training.ts";
 export {
+  type AdamNumbers,
   joinTensors,
+  nativeAdam,
   partTensor,
   type TrainedNorm,
   trainingNormBackward,

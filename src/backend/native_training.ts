@@ -49,16 +49,14 @@ export type BlockGradients = TrainedWeights & {
 const MOST_CHANNELS = 256;
 
 /**
- * A ConvNeXt block with exact GELU, behind its convolution, in one operation.
+ * A ConvNeXt block with exact GELU, in two operations.
  *
- * @param features The block's input, [batch, height, width, channels].
- * @param mixed The convolution of it, without its bias.
+ * @param features Its input, [batch, height, width, channels].
  * @returns Nothing where the backend cannot: only TensorFlow's library on x86
  * processors can, with channels that are a multiple of 16.
  */
 export function trainingBlockForward(
   features: tf.Tensor4D,
-  mixed: tf.Tensor,
   weights: TrainedWeights,
   epsilon: number,
 ): NormalizedBlock | undefined {
@@ -67,12 +65,16 @@ export function trainingBlockForward(
     height !== 7 || width !== 7 || channels! > MOST_CHANNELS ||
     channels! % 16 !== 0 || weights.bias1.size % 16 !== 0
   ) return undefined;
-  const run = (): tf.Tensor[] =>
-    nativeOp(
+  const run = (): tf.Tensor[] => {
+    const [mixed] = nativeOp("ConvNextFusionDepthwise", [
+      features,
+      weights.filter,
+    ]);
+    const result = nativeOp(
       "ConvNextFusionTrainForward",
       [
         features,
-        mixed,
+        mixed!,
         weights.filterBias,
         weights.normWeight,
         weights.normBias,
@@ -85,6 +87,9 @@ export function trainingBlockForward(
       { epsilon: { float: epsilon } },
       4,
     );
+    mixed!.dispose();
+    return result;
+  };
   const works = has("training", () => {
     const [first, ...rest] = run();
     for (const tensor of rest) tensor.dispose();
@@ -101,8 +106,7 @@ export function trainingBlockForward(
 }
 
 /**
- * The gradient of {@linkcode trainingBlockForward} and of the convolution
- * before it.
+ * The gradient of {@linkcode trainingBlockForward}.
  *
  * @param dy Gradient of the value.
  * @param block What the block had computed.

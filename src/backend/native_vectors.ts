@@ -1,4 +1,4 @@
-import type * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs";
 import { has } from "./native_fused.ts";
 import { nativeOp } from "./native.ts";
 
@@ -93,4 +93,55 @@ export function partTensor(
     return first!;
   });
   return works ? run() : undefined;
+}
+
+/** What {@linkcode nativeAdam} has to know beside tensors. */
+export interface AdamNumbers {
+  /** What is left of the weights after decoupled decay. */
+  kept: number;
+  /** Share of the weights that is added to the gradient. */
+  decay: number;
+  /** How much of the means of gradients and squares is kept. */
+  betas: readonly [number, number];
+  /** What the root of the mean square is multiplied by. */
+  correction: number;
+  /** Added to that. */
+  epsilon: number;
+  /** The step's length, corrected. */
+  length: number;
+}
+
+/**
+ * A step of Adam in one pass over memory.
+ *
+ * @returns Weights, mean and mean square; nothing where the backend has no such
+ * operation.
+ */
+export function nativeAdam(
+  point: tf.Tensor,
+  gradient: tf.Tensor,
+  mean: tf.Tensor,
+  square: tf.Tensor,
+  { kept, decay, betas: [beta1, beta2], correction, epsilon, length }:
+    AdamNumbers,
+): tf.Tensor[] | undefined {
+  const settings = tf.tensor1d([
+    ...[kept, decay, beta1, 1 - beta1, beta2, 1 - beta2],
+    ...[correction, epsilon, length],
+  ]);
+  const run = (): tf.Tensor[] =>
+    nativeOp(
+      "ConvNextFusionAdam",
+      [point, gradient, mean, square, settings],
+      {},
+      3,
+    );
+  const works = has("adam", () => {
+    const [first, ...rest] = run();
+    for (const tensor of rest) tensor.dispose();
+    return first!;
+  });
+  const result = works ? run() : undefined;
+  settings.dispose();
+  return result;
 }

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { nativeAdam } from "../backend/mod.ts";
 import type { UpdateRule } from "./update_rule.ts";
 
 /** Options of {@linkcode adam}, named and defaulted as in PyTorch. */
@@ -30,6 +31,19 @@ export function adam(
   return {
     slots: ["exp_avg", "exp_avg_sq"],
     update(point, gradient, [mean, square], step, learningRate) {
+      const correction = 1 / Math.sqrt(1 - beta2 ** step);
+      const length = learningRate / (1 - beta1 ** step);
+      const native = nativeAdam(point, gradient, mean!, square!, {
+        kept: decoupled ? 1 - learningRate * weight_decay : 1,
+        decay: decoupled ? 0 : weight_decay,
+        betas: [beta1, beta2],
+        correction,
+        epsilon: eps,
+        length,
+      });
+      if (native) {
+        return { point: native[0]!, slots: native.slice(1) };
+      }
       let slope = gradient;
       let start = point;
       if (weight_decay !== 0) {
@@ -44,9 +58,7 @@ export function adam(
         tf.mul(square!, beta2),
         tf.mul(tf.square(slope), 1 - beta2),
       );
-      const correction = 1 / Math.sqrt(1 - beta2 ** step);
       const divisor = tf.add(tf.mul(tf.sqrt(nextSquare), correction), eps);
-      const length = learningRate / (1 - beta1 ** step);
       return {
         point: tf.sub(start, tf.mul(tf.div(nextMean, divisor), length)),
         slots: [nextMean, nextSquare],

@@ -64,10 +64,8 @@ const block = tf.customGrad((...args) => {
   const gamma = inputs[9]!;
   const channels = x.shape[3];
 
-  const convolved = tf.depthwiseConv2d(x, filter, 1, "same");
   const native = trainingBlockForward(
     x,
-    convolved,
     trainedWeights(inputs),
     EPSILON,
   );
@@ -76,7 +74,7 @@ const block = tf.customGrad((...args) => {
     save([...inputs, normal, inverse, argument]);
     return { value, gradFunc: nativeGradients };
   }
-  const mixed = tf.add(convolved, filterBias!);
+  const mixed = tf.add(tf.depthwiseConv2d(x, filter, 1, "same"), filterBias!);
   const rows = tf.reshape(mixed, [-1, channels]);
   const { normal, inverse } = normalizeRows(rows, EPSILON);
 
