@@ -117,6 +117,8 @@ export const lanes = {
   isSame: simd(0x37),
   /** All bits where integers are at least others. */
   isAtLeast: simd(0x3f),
+  /** All bits where integers are below others. */
+  isLess: simd(0x39),
   /** All bits where integers without sign are below others. */
   isLower: simd(0x3a),
   /** Integers shifted right, the sign coming in. */

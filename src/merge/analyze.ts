@@ -1,4 +1,5 @@
-import { isFinite, missingPretrained, nonfinite } from "./chunk.ts";
+import { checkFinite, isFinite } from "./check_finite.ts";
+import { missingPretrained } from "./chunk.ts";
 import { DEFAULT_CHUNK_SIZE, type MergeOptions } from "./merge.ts";
 import { type MergePool, targetTensors } from "./pool.ts";
 import { anySign, countConflicts, signBits } from "./sign_bits.ts";
@@ -121,7 +122,7 @@ async function findNonfinite(
   for (const source of [pool.pretrained!, ...pool.models.values()]) {
     const { name, begin } = chunk;
     const data = await source.read(name, begin, begin + length);
-    if (!isFinite(data)) throw nonfinite(source, chunk, data);
+    checkFinite(data, { source: source.source, tensor: name, begin });
   }
 }
 

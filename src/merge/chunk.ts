@@ -1,7 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import type { StateDict } from "../checkpoint/mod.ts";
+import { checkFinite, isFinite, NONFINITE_HINT } from "./check_finite.ts";
 import { MethodError } from "../fusion_error.ts";
-import type { BoundMethod, MergeInput } from "./method.ts";
+import type { BoundMethod, MergeInput, PlanInput } from "./method.ts";
 import type { ChunkInputs } from "./chunk_inputs.ts";
 import { resolveNumber } from "./number_parameter.ts";
 
@@ -47,7 +48,7 @@ export function mergeChunk(
   const { bound, facts, allowNonfinite } = context;
   const { method, parameters } = bound;
   if (!allowNonfinite && !method.propagatesNonfinite) {
-    checkFinite(chunk, values(), context);
+    checkSources(chunk, values(), context);
   }
   return tf.tidy(() => {
     const input = inputOf(chunk, tensors, context);
@@ -72,7 +73,7 @@ export function checkResult(
 ): void {
   const { allowNonfinite, bound } = context;
   if (allowNonfinite || !bound.method.propagatesNonfinite) return;
-  if (!isFinite(result)) checkFinite(chunk, values(), context);
+  if (!isFinite(result)) checkSources(chunk, values(), context);
 }
 
 function inputOf(
@@ -92,13 +93,14 @@ function inputOf(
       throw missingPretrained(bound.name);
     },
     models: tensors.slice(0, modelNames.length),
-    number: (parameter, model) =>
-      resolveNumber(parameter, {
-        tensor: chunk.name,
-        depth: chunk.depth,
-        model,
-      }),
+    number: numberOf(chunk),
   };
+}
+
+/** Parameters' values for a chunk. */
+export function numberOf({ name, depth }: Chunk): PlanInput["number"] {
+  return (parameter, model) =>
+    resolveNumber(parameter, { tensor: name, depth, model });
 }
 
 /** The error of a method that needs a `_pretrained_` which is not there. */
@@ -108,59 +110,13 @@ export function missingPretrained(method: string): MethodError {
   );
 }
 
-function checkFinite(
-  chunk: Chunk,
+function checkSources(
+  { name, begin }: Chunk,
   values: readonly Float32Array[],
   { sources }: ChunkContext,
 ): void {
   for (const [i, data] of values.entries()) {
-    if (isFinite(data)) continue;
-    throw nonfinite(
-      sources[i]!,
-      chunk,
-      data,
-      " (allow_nonfinite=true merges all the same)",
-    );
+    const { source } = sources[i]!;
+    checkFinite(data, { source, tensor: name, begin }, NONFINITE_HINT);
   }
-}
-
-/**
- * The error of a source that holds NaN or infinity.
- *
- * @param data The source's elements of the chunk.
- * @param hint What to do about it, for the end of the message.
- */
-export function nonfinite(
-  { source }: StateDict,
-  { name, begin }: Pick<Chunk, "name" | "begin">,
-  data: Float32Array,
-  hint: string = "",
-): MethodError {
-  const at = data.findIndex((value) => !Number.isFinite(value));
-  return new MethodError(
-    `${source}: tensor ${name} holds ${data[at]} at element ${
-      begin + at
-    }, expected finite numbers${hint}`,
-  );
-}
-
-/**
- * Whether all numbers are finite: 0 * x is 0 then, and NaN otherwise. Four sums
- * that do not wait for each other are several times faster than one, or than a
- * branch for each number.
- */
-export function isFinite(data: Float32Array): boolean {
-  let a = 0;
-  let b = 0;
-  let c = 0;
-  let d = 0;
-  const whole = data.length & ~3;
-  for (let i = 0; i < whole; i += 4) {
-    a += 0 * data[i]!;
-    b += 0 * data[i + 1]!;
-    c += 0 * data[i + 2]!;
-    d += 0 * data[i + 3]!;
-  }
-  for (let i = whole; i < data.length; i++) a += 0 * data[i]!;
-  return a + b + c + d === 0;
 }

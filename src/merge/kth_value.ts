@@ -1,41 +1,84 @@
-/** Magnitudes that share the upper half of their bits fall into one bin. */
-const BINS = 1 << 15;
-/** Magnitudes in one bin: the lower half of the bits. */
-const BIN_SIZE = 1 << 16;
+import { MagnitudeCounts } from "./elements/count_magnitudes.ts";
+import { ElementMemory } from "./elements/element_memory.ts";
+import {
+  ALL_MAGNITUDES,
+  BINS,
+  type BracketCounts,
+  locateRank,
+  type MagnitudeBracket,
+  NO_MAGNITUDES,
+} from "./elements/magnitude_bracket.ts";
+import { bitsFloat } from "./float_bits.ts";
+
+/** Elements that are copied at a time. */
+const BLOCK = 1 << 14;
+
+/** Counts the magnitudes of several rows, each in its bracket. */
+export type MagnitudeCounter = (
+  brackets: readonly MagnitudeBracket[],
+) => Promise<readonly BracketCounts[]>;
 
 /**
- * The exact k-th smallest magnitude of several long rows of float32 numbers,
- * in two passes over them, as PyTorch's `kthvalue` of `abs()`.
+ * The exact k-th smallest magnitude of several long rows of float32 numbers, as
+ * PyTorch's `kthvalue` of `abs()`.
  *
  * The bits of a non-negative float32, taken as an integer, sort as the numbers
- * do. The first pass counts magnitudes by their upper bits and so finds the
- * bin that holds the k-th; the second counts that bin's by their lower bits.
+ * do. Each pass over the rows counts those in a bracket: at first all of them,
+ * unless a better one is known, and in the end single numbers.
  *
  * @param ranks For each row its k, from 1; a k of 0 gives 0.
- * @param pass Called twice: the rows, in chunks of any length, the same each
- * time.
+ * @param count Passes over the rows.
+ * @param first Where to look first. Wherever that is, the answer is the same.
  */
 export async function kthMagnitudes(
   ranks: readonly number[],
-  pass: () => AsyncIterable<readonly Float32Array[]>,
+  count: MagnitudeCounter,
+  first: readonly MagnitudeBracket[] = ranks.map(() => ALL_MAGNITUDES),
 ): Promise<number[]> {
-  const upper = ranks.map(() => new Uint32Array(BINS));
-  for await (const rows of pass()) {
-    rows.forEach((row, t) => countUpper(magnitudeBits(row), upper[t]!));
+  const brackets = ranks.map((rank, t) => rank ? first[t]! : NO_MAGNITUDES);
+  const found = ranks.map(() => 0);
+  while (brackets.some(({ width }) => width > 0)) {
+    const counted = await count(brackets);
+    for (const [t, bracket] of brackets.entries()) {
+      if (bracket.width === 0) continue;
+      const place = locateRank(ranks[t]!, bracket, counted[t]!);
+      if ("bits" in place) found[t] = bitsFloat(place.bits);
+      brackets[t] = "bits" in place ? NO_MAGNITUDES : place.bracket;
+    }
   }
-  const bins = ranks.map((rank, t) => findRank(upper[t]!, rank));
-  const lower = ranks.map(() => new Uint32Array(BIN_SIZE));
-  for await (const rows of pass()) {
-    rows.forEach((row, t) =>
-      countLower(magnitudeBits(row), bins[t]!.bin, lower[t]!)
-    );
+  return found;
+}
+
+/**
+ * Counts in passes over rows that come in chunks of any length, the same in
+ * each pass.
+ *
+ * @param pass Gives the rows' chunks.
+ */
+export function countInPasses(
+  pass: () => AsyncIterable<readonly Float32Array[]>,
+): MagnitudeCounter {
+  return async (brackets) => {
+    const memory = new ElementMemory(1, BLOCK, brackets.length * BINS);
+    const counts = new MagnitudeCounts(memory, brackets);
+    for await (const rows of pass()) {
+      for (const [t, row] of rows.entries()) countRow(memory, counts, t, row);
+    }
+    return counts.results();
+  };
+}
+
+function countRow(
+  memory: ElementMemory,
+  counts: MagnitudeCounts,
+  index: number,
+  row: Float32Array,
+): void {
+  for (let begin = 0; begin < row.length; begin += BLOCK) {
+    const block = row.subarray(begin, begin + BLOCK);
+    memory.values(0, block.length).set(block);
+    counts.add(index, 0, block.length);
   }
-  return ranks.map((rank, t) => {
-    const { bin, below } = bins[t]!;
-    return rank === 0 ? 0 : floatOf(
-      bin * BIN_SIZE + findRank(lower[t]!, rank - below).bin,
-    );
-  });
 }
 
 /**
@@ -44,48 +87,16 @@ export async function kthMagnitudes(
  * @param rank k, from 1.
  */
 export function kthMagnitude(values: Float32Array, rank: number): number {
-  const bits = magnitudeBits(values);
-  if (values.length <= 2 * BIN_SIZE) {
-    return floatOf(bits.map((value) => value & 0x7fffffff).sort()[rank - 1]!);
+  if (values.length <= BINS) {
+    return values.map((value) => Math.abs(value)).sort()[rank - 1]!;
   }
-  const upper = new Uint32Array(BINS);
-  countUpper(bits, upper);
-  const { bin, below } = findRank(upper, rank);
-  const lower = new Uint32Array(BIN_SIZE);
-  countLower(bits, bin, lower);
-  return floatOf(bin * BIN_SIZE + findRank(lower, rank - below).bin);
-}
-
-function magnitudeBits(values: Float32Array): Uint32Array {
-  return new Uint32Array(values.buffer, values.byteOffset, values.length);
-}
-
-function floatOf(bits: number): number {
-  return new Float32Array(Uint32Array.of(bits).buffer)[0]!;
-}
-
-function countUpper(bits: Uint32Array, counts: Uint32Array): void {
-  for (let i = 0; i < bits.length; i++) {
-    counts[(bits[i]! >>> 16) & 0x7fff]!++;
+  const memory = new ElementMemory(1, BLOCK, BINS);
+  let bracket = ALL_MAGNITUDES;
+  for (;;) {
+    const counts = new MagnitudeCounts(memory, [bracket]);
+    countRow(memory, counts, 0, values);
+    const place = locateRank(rank, bracket, counts.results()[0]!);
+    if ("bits" in place) return bitsFloat(place.bits);
+    bracket = place.bracket;
   }
-}
-
-function countLower(bits: Uint32Array, bin: number, counts: Uint32Array): void {
-  for (let i = 0; i < bits.length; i++) {
-    const value = bits[i]!;
-    if (((value >>> 16) & 0x7fff) === bin) counts[value & 0xffff]!++;
-  }
-}
-
-/** The bin that holds the rank-th element, and how many are in bins below. */
-function findRank(
-  counts: Uint32Array,
-  rank: number,
-): { bin: number; below: number } {
-  let below = 0;
-  for (let bin = 0; bin < counts.length; bin++) {
-    if (below + counts[bin]! >= rank) return { bin, below };
-    below += counts[bin]!;
-  }
-  return { bin: counts.length - 1, below };
 }

@@ -1,7 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
+import type { StateDict } from "../checkpoint/mod.ts";
 import { MethodError } from "../fusion_error.ts";
-import { type ChunkContext, missingPretrained } from "./chunk.ts";
+import { type Chunk, type ChunkContext, missingPretrained } from "./chunk.ts";
 import { chunksOf, type Executor, localExecutor } from "./executor.ts";
+import { elementExecutor } from "./elements/element_executor.ts";
+import { ElementThreads } from "./elements/element_threads.ts";
 import type { BoundMethod } from "./method.ts";
 import { tensorDepths } from "./number_parameter.ts";
 import { type MergePool, targetTensors } from "./pool.ts";
@@ -21,8 +24,13 @@ export interface MergeOptions {
   chunkSize?: number;
   /** Goes on when a source holds NaN or infinity. @default {false} */
   allowNonfinite?: boolean;
-  /** Threads on the WebAssembly backend. Default: as the machine has. */
+  /** Threads for large pools of files. Default: as the machine has. */
   threads?: number;
+  /**
+   * Elements of all models together from which on threads are worth their
+   * start. @default {33554432}
+   */
+  threadsFrom?: number;
   /** Told after each chunk how many of all elements are merged. */
   onProgress?: (done: number, total: number) => void;
 }
@@ -30,7 +38,7 @@ export interface MergeOptions {
 /** Elements of a chunk: small enough for a processor's cache to hold a pool. */
 export const DEFAULT_CHUNK_SIZE: number = 1 << 17;
 
-/** Elements of all models from which on threads are worth their start. */
+/** Default of `threadsFrom`. */
 const WORTH_THREADS = 1 << 25;
 
 /**
@@ -56,34 +64,52 @@ export async function mergePool(
   const { method, parameters } = bound;
   checkPool(pool, bound);
   const shapes = targetTensors(pool, targets);
-  const facts = await method.prepare?.(pool, parameters, {
-    targets: shapes,
-    chunkSize,
-  });
+  const usesPretrained = pool.pretrained && method.pretrained !== "unused";
+  const sources = [
+    ...pool.models.values(),
+    ...(usesPretrained ? [pool.pretrained!] : []),
+  ];
   const chunks = chunksOf(
     shapes,
     tensorDepths(shapes.keys()),
     method.granularity === "tensor" ? Infinity : chunkSize,
   );
-  let total = 0;
-  for (const { begin, end } of chunks) total += end - begin;
-  const executor = executorFor(
-    {
-      bound,
-      facts,
-      modelNames: [...pool.models.keys()],
-      sources: [
-        ...pool.models.values(),
-        ...(pool.pretrained && method.pretrained !== "unused"
-          ? [pool.pretrained]
-          : []),
-      ],
+  const threads = threadsFor(chunks, sources, options);
+  const elements = threads > 0 && method.plan && backendIsHost()
+    ? new ElementThreads(sources, {
+      hasPretrained: usesPretrained === true,
       allowNonfinite,
-    },
-    total,
-    options.threads ?? navigator.hardwareConcurrency,
-  );
+    }, threads)
+    : undefined;
+  try {
+    const facts = await method.prepare?.(pool, parameters, {
+      targets: shapes,
+      chunkSize,
+      ...(elements && { threads: elements }),
+    });
+    const modelNames = [...pool.models.keys()];
+    const context = { bound, facts, modelNames, sources, allowNonfinite };
+    await runChunks(
+      chunks,
+      elements
+        ? elementExecutor(context, elements)
+        : executorFor(context, threads),
+      sink,
+      options,
+    );
+  } finally {
+    elements?.close();
+  }
+}
+
+async function runChunks(
+  chunks: readonly Chunk[],
+  executor: Executor,
+  sink: MergeSink,
+  { onProgress }: MergeOptions,
+): Promise<void> {
   let done = 0;
+  const total = elementsOf(chunks);
   // Chunks under way, oldest first; each promise includes its writing.
   const underWay: Promise<void>[] = [];
   try {
@@ -92,7 +118,7 @@ export async function mergePool(
       const writing = executor.run(chunk, async (values) => {
         await sink.write(chunk.name, chunk.begin, values);
         done += chunk.end - chunk.begin;
-        options.onProgress?.(done, total);
+        onProgress?.(done, total);
       });
       writing.catch(() => {}); // awaited, and so reported, in its turn
       underWay.push(writing);
@@ -105,22 +131,39 @@ export async function mergePool(
   }
 }
 
+function elementsOf(chunks: readonly Chunk[]): number {
+  return chunks.reduce((sum, { begin, end }) => sum + end - begin, 0);
+}
+
+/** How many threads a merge is worth: none for what is small or in memory. */
+function threadsFor(
+  chunks: readonly Chunk[],
+  sources: readonly StateDict[],
+  { threads = navigator.hardwareConcurrency, threadsFrom = WORTH_THREADS }:
+    MergeOptions,
+): number {
+  return elementsOf(chunks) * sources.length >= threadsFrom &&
+      sources.every((source) => source.location !== undefined)
+    ? threads
+    : 0;
+}
+
+/** Whether the backend computes on this machine's processor. */
+function backendIsHost(): boolean {
+  return ["cpu", "wasm", "tensorflow"].includes(tf.getBackend());
+}
+
 /**
  * Threads for large files on the WebAssembly backend, else this thread. Sums,
  * which pass NaN on, take no longer than their reading, which the system's
  * threads do already: more threads would only take longer to start.
  */
-function executorFor(
-  context: ChunkContext,
-  total: number,
-  threads: number,
-): Executor {
-  const { bound, sources } = context;
-  const worthIt = total * sources.length >= WORTH_THREADS && threads > 1 &&
-    tf.getBackend() === "wasm" && bound.module !== undefined &&
-    !bound.method.propagatesNonfinite &&
-    sources.every((source) => source.location !== undefined);
-  return worthIt ? workerExecutor(context, threads) : localExecutor(context);
+function executorFor(context: ChunkContext, threads: number): Executor {
+  const { method, module } = context.bound;
+  return threads > 1 && module !== undefined && tf.getBackend() === "wasm" &&
+      !method.propagatesNonfinite
+    ? workerExecutor(context, threads)
+    : localExecutor(context);
 }
 
 function checkPool(

@@ -1,15 +1,28 @@
 import type * as tf from "@tensorflow/tfjs";
 import type * as z from "zod";
 import type { EnsembleRule } from "../convnext/mod.ts";
+import type { ElementThreads } from "./elements/element_threads.ts";
+import type { ElementPlan } from "./elements/plan.ts";
 import type { NumberParameter } from "./number_parameter.ts";
 import type { MergePool } from "./pool.ts";
 import type { DataUse } from "./pool_data.ts";
 import type { TaskMaskRule } from "./task_masks.ts";
 
-/** What a method sees of one tensor, or of a chunk of it. */
-export interface MergeInput {
+/** What a method's plan may depend on. */
+export interface PlanInput {
   /** The tensor's Hugging Face name. */
   readonly name: string;
+  /** Names of the models, in the order of `models`. */
+  readonly modelNames: readonly string[];
+  /**
+   * A parameter's value for this tensor, and for one model where it may differ
+   * by model.
+   */
+  number(parameter: NumberParameter, model?: string): number;
+}
+
+/** What a method sees of one tensor, or of a chunk of it. */
+export interface MergeInput extends PlanInput {
   /** Its whole shape, in Hugging Face's layout. */
   readonly shape: readonly number[];
   /** Index of the chunk's first element in the flattened tensor. */
@@ -26,11 +39,6 @@ export interface MergeInput {
   readonly pretrained: tf.Tensor;
   /** The experts' values, shaped as `pretrained`. */
   readonly models: readonly tf.Tensor[];
-  /**
-   * A parameter's value for this tensor, and for one model where it may differ
-   * by model.
-   */
-  number(parameter: NumberParameter, model?: string): number;
 }
 
 /** What `prepare` may do while it passes over the pool. */
@@ -39,6 +47,8 @@ export interface PrepareContext {
   readonly targets: ReadonlyMap<string, readonly number[]>;
   /** Elements to read at a time. */
   readonly chunkSize: number;
+  /** Threads that count elements, where the pool is worth them. */
+  readonly threads?: ElementThreads;
 }
 
 /**
@@ -88,6 +98,11 @@ export interface MergeMethod<P = unknown, F = unknown> {
     parameters: P,
     context: PrepareContext,
   ): Promise<F>;
+  /**
+   * For `element` methods that are a plan, see `elementMethod`: what `merge`
+   * does with a tensor.
+   */
+  plan?(input: PlanInput, parameters: P, facts: F): ElementPlan;
   /** Merges one tensor or chunk; runs inside `tf.tidy`. */
   merge(input: MergeInput, parameters: P, facts: F): tf.Tensor;
   /** For methods that keep a mask for each task besides the merged model. */

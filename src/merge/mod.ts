@@ -6,7 +6,17 @@ export {
   type MergeSink,
 } from "./merge.ts";
 export { type DropAndRescaleOptions, dropFactors } from "./drop_and_rescale.ts";
-export { kthMagnitude, kthMagnitudes } from "./kth_value.ts";
+export { countInPasses, kthMagnitude, kthMagnitudes } from "./kth_value.ts";
+export { elementMethod } from "./elements/element_method.ts";
+export {
+  type ElementPlan,
+  type Factors,
+  factorsOf,
+  type KeepPlan,
+  type SumPlan,
+  type TiesPlan,
+} from "./elements/plan.ts";
+export { sumOperations } from "./elements/plan_operations.ts";
 export { isLinearWeight } from "./linear_weight.ts";
 export { magnitudeRankMask, magnitudeRanks } from "./magnitude_rank.ts";
 export { mergeInMemory } from "./memory_sink.ts";
@@ -14,6 +24,7 @@ export type {
   BoundMethod,
   MergeInput,
   MergeMethod,
+  PlanInput,
   PrepareContext,
 } from "./method.ts";
 export { type MixParameters, mixTaskVectors } from "./mix_task_vectors.ts";
@@ -55,7 +66,7 @@ export {
 export { taskVectorValues } from "./task_vector_values.ts";
 export {
   mergeTies,
-  mergeTiesInOneLoop,
+  mergeTiesInLoops,
   mergeTiesInOperations,
   type TiesMergeFunction,
 } from "./merge_ties.ts";

@@ -1,6 +1,14 @@
 import { elementCount } from "../checkpoint/mod.ts";
 import { MethodError } from "../fusion_error.ts";
-import { kthMagnitudes } from "./kth_value.ts";
+import { ElementMemory } from "./elements/element_memory.ts";
+import type { ElementThreads } from "./elements/element_threads.ts";
+import {
+  ALL_MAGNITUDES,
+  bracketOfSample,
+} from "./elements/magnitude_bracket.ts";
+import type { ElementRange } from "./elements/protocol.ts";
+import { SCRATCH_ROWS, trimmedTotal } from "./elements/run_plan.ts";
+import { countInPasses, kthMagnitudes } from "./kth_value.ts";
 import type { PrepareContext } from "./method.ts";
 import { type NumberParameter, resolveNumber } from "./number_parameter.ts";
 import type { MergePool } from "./pool.ts";
@@ -34,7 +42,7 @@ export async function findTiesFacts(
   pool: MergePool,
   { threshold, remove_keys: except }: TiesParameters,
   context: PrepareContext,
-  change: (chunk: TaskVectorChunk) => void = () => {},
+  change?: (chunk: TaskVectorChunk) => void,
 ): Promise<TiesFacts> {
   let size = 0;
   for (const [name, shape] of context.targets) {
@@ -43,13 +51,17 @@ export async function findTiesFacts(
   const ranks = [...pool.models.keys()].map((model) =>
     size - Math.floor(size * keptShare(threshold, model))
   );
+  if (context.threads && !change) {
+    const ranges = rangesOf(context, except);
+    return await findInThreads(context.threads, ranges, ranks, size);
+  }
   const pass = async function* (): AsyncGenerator<readonly Float32Array[]> {
     for await (const chunk of taskVectorPass(pool, context, { except })) {
-      change(chunk);
+      change?.(chunk);
       yield chunk.deltas;
     }
   };
-  const thresholds = await kthMagnitudes(ranks, pass);
+  const thresholds = await kthMagnitudes(ranks, countInPasses(pass));
   let signs = 0;
   for await (const rows of pass()) signs += sumOfSigns(rows, thresholds);
   return { thresholds, majoritySign: Math.sign(signs) };
@@ -69,31 +81,77 @@ function keptShare(threshold: NumberParameter, model: string): number {
 }
 
 function sumOfSigns(
-  rows: readonly Float32Array[],
+  values: readonly Float32Array[],
   thresholds: readonly number[],
 ): number {
-  const length = rows[0]!.length;
-  const sums = new Float32Array(length); // rounds as the merge does
-  const kept = new Float32Array(length);
-  const keptBits = new Int32Array(kept.buffer);
-  const limits = new Int32Array(Float32Array.from(thresholds).buffer);
-  for (const [t, row] of rows.entries()) {
-    // Which values are kept is as good as random: a branch on it would cost
-    // more than masking the bits of those that are not.
-    const rowBits = new Int32Array(row.buffer, row.byteOffset, length);
-    const limit = limits[t]!;
-    for (let i = 0; i < length; i++) {
-      const bits = rowBits[i]!;
-      keptBits[i] = bits & ~(((bits & 0x7fffffff) - limit) >> 31);
+  const [models, length] = [values.length, values[0]!.length];
+  const memory = new ElementMemory(models + 1 + SCRATCH_ROWS, length);
+  for (const [row, data] of values.entries()) {
+    memory.values(row, length).set(data);
+  }
+  const total = trimmedTotal(memory, thresholds, { models, length });
+  return memory.program.sumOfSigns(
+    memory.address(total),
+    memory.end(total, length),
+  );
+}
+
+/** Elements of a sample's pieces: as many as are near each other in a file. */
+const SAMPLE_PIECE = 512;
+/** Pieces of a sample. */
+const SAMPLE_PIECES = 2048;
+/**
+ * How far from its rank in the sample an element's rank among all may be: a
+ * wrong guess costs one more pass, a larger margin some time in this one.
+ */
+const SAMPLE_MARGIN = 0.01;
+
+async function findInThreads(
+  threads: ElementThreads,
+  ranges: readonly ElementRange[],
+  ranks: readonly number[],
+  size: number,
+): Promise<TiesFacts> {
+  const sample = await threads.count(
+    sampleOf(ranges, Math.ceil(size / SAMPLE_PIECES)),
+    ranks.map(() => ALL_MAGNITUDES),
+  );
+  const thresholds = await kthMagnitudes(
+    ranks,
+    (brackets) => threads.count(ranges, brackets),
+    ranks.map((rank, t) =>
+      bracketOfSample(rank / size, SAMPLE_MARGIN, sample[t]!)
+    ),
+  );
+  const signs = await threads.signs(ranges, thresholds);
+  return { thresholds, majoritySign: Math.sign(signs) };
+}
+
+/** The first elements of each stretch. */
+function sampleOf(
+  ranges: readonly ElementRange[],
+  stretch: number,
+): ElementRange[] {
+  return ranges.flatMap(({ name, begin: first, end }) => {
+    const pieces: ElementRange[] = [];
+    for (let begin = first; begin < end; begin += stretch) {
+      pieces.push({ name, begin, end: Math.min(end, begin + SAMPLE_PIECE) });
     }
-    for (let i = 0; i < length; i++) sums[i]! += kept[i]!;
+    return pieces;
+  });
+}
+
+function rangesOf(
+  { targets, chunkSize }: PrepareContext,
+  except: readonly string[],
+): ElementRange[] {
+  const ranges: ElementRange[] = [];
+  for (const [name, shape] of targets) {
+    if (except.includes(name)) continue;
+    const size = elementCount(shape);
+    for (let begin = 0; begin < size; begin += chunkSize) {
+      ranges.push({ name, begin, end: Math.min(size, begin + chunkSize) });
+    }
   }
-  const sumBits = new Int32Array(sums.buffer);
-  let signs = 0;
-  for (let i = 0; i < length; i++) {
-    const bits = sumBits[i]!;
-    const isNonzero = 1 + (((bits & 0x7fffffff) - 1) >> 31);
-    signs += (1 | (bits >> 31)) * isNonzero;
-  }
-  return signs;
+  return ranges;
 }

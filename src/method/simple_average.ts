@@ -1,19 +1,19 @@
-import * as tf from "@tensorflow/tfjs";
 import * as z from "zod";
-import type { MergeMethod } from "../merge/mod.ts";
+import { elementMethod, type MergeMethod } from "../merge/mod.ts";
 
 /**
  * Simple average (model soup): the mean of the experts' weights.
  *
  * https://arxiv.org/abs/2203.05482
  */
-const simpleAverage: MergeMethod<Record<string, never>> = {
-  granularity: "element",
+const simpleAverage: MergeMethod<Record<string, never>> = elementMethod({
   propagatesNonfinite: true,
   pretrained: "unused",
   parameters: z.strictObject({}),
-  merge({ models }) {
-    return tf.div(tf.addN([...models]), models.length);
-  },
-};
+  plan: ({ modelNames }) => ({
+    kind: "sum",
+    ofTaskVectors: false,
+    divisor: modelNames.length,
+  }),
+});
 export default simpleAverage;

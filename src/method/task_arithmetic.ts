@@ -1,6 +1,7 @@
-import * as tf from "@tensorflow/tfjs";
 import * as z from "zod";
 import {
+  elementMethod,
+  factorsOf,
   type MergeMethod,
   type NumberParameter,
   numberParameter,
@@ -16,18 +17,16 @@ interface Parameters {
  *
  * https://arxiv.org/abs/2212.04089
  */
-const taskArithmetic: MergeMethod<Parameters> = {
-  granularity: "element",
+const taskArithmetic: MergeMethod<Parameters> = elementMethod({
   propagatesNonfinite: true,
   pretrained: "needed",
   parameters: z.strictObject({
     scaling_factor: numberParameter().default(0.3),
   }),
-  merge({ pretrained, models, modelNames, number }, { scaling_factor }) {
-    const scaled = models.map((model, i) =>
-      tf.mul(tf.sub(model, pretrained), number(scaling_factor, modelNames[i]))
-    );
-    return tf.addN([pretrained, ...scaled]);
-  },
-};
+  plan: (input, { scaling_factor }) => ({
+    kind: "sum",
+    ofTaskVectors: true,
+    ...factorsOf(scaling_factor, input),
+  }),
+});
 export default taskArithmetic;

@@ -1,9 +1,8 @@
-import * as tf from "@tensorflow/tfjs";
 import * as z from "zod";
 import {
+  elementMethod,
   findTiesFacts,
   type MergeMethod,
-  mergeTies,
   type NumberParameter,
   numberParameter,
   type TiesFacts,
@@ -36,8 +35,10 @@ interface Parameters {
  * decides. Unlike it: a threshold of 1 or 100 keeps everything (FusionBench
  * fails), and `remove_keys` are kept as in `_pretrained_` (there they are lost).
  */
-const tiesMerging: MergeMethod<Parameters, TiesFacts> = {
-  granularity: "element",
+const tiesMerging: MergeMethod<Parameters, TiesFacts> = elementMethod<
+  Parameters,
+  TiesFacts
+>({
   pretrained: "needed",
   parameters: z.strictObject({
     scaling_factor: numberParameter({ perModel: false }).default(0.3),
@@ -47,14 +48,14 @@ const tiesMerging: MergeMethod<Parameters, TiesFacts> = {
     merge_func: z.enum(["sum", "mean", "max"]).default("sum"),
   }),
   prepare: findTiesFacts,
-  merge({ name, pretrained, models, number }, parameters, facts) {
-    if (parameters.remove_keys.includes(name)) return pretrained;
-    const deltas = models.map((model) => tf.sub(model, pretrained));
-    const merged = mergeTies(deltas, facts, parameters.merge_func);
-    return tf.add(
-      pretrained,
-      tf.mul(merged, number(parameters.scaling_factor)),
-    );
+  plan({ name, number }, parameters, facts) {
+    if (parameters.remove_keys.includes(name)) return { kind: "keep" };
+    return {
+      kind: "ties",
+      facts,
+      mergeFunction: parameters.merge_func,
+      scale: number(parameters.scaling_factor),
+    };
   },
-};
+});
 export default tiesMerging;

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import {
+  countInPasses,
   kthMagnitude,
   kthMagnitudes,
   randomUniform,
@@ -26,20 +27,23 @@ Deno.test("kthMagnitudes finds what sorting finds, in chunks", async () => {
   for (const rank of [1, 2, 2857, 2858, 10_000, 15_999, 20_000]) {
     const found = await kthMagnitudes(
       [rank, 20_001 - rank],
-      async function* () {
+      countInPasses(async function* () {
         for (let begin = 0; begin < 20_000; begin += 1234) {
           yield rows.map((row) => row.subarray(begin, begin + 1234));
         }
-      },
+      }),
     );
     assertEquals(found, [inOrder[0]![rank - 1]!, inOrder[1]![20_000 - rank]!]);
   }
 });
 
 Deno.test("kthMagnitudes of rank 0 is 0", async () => {
-  const found = await kthMagnitudes([0], async function* () {
-    yield [Float32Array.of(1, 2)];
-  });
+  const found = await kthMagnitudes(
+    [0],
+    countInPasses(async function* () {
+      yield [Float32Array.of(1, 2)];
+    }),
+  );
   assertEquals(found, [0]);
 });
 

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { assertEquals } from "@std/assert";
 import {
-  mergeTiesInOneLoop,
+  mergeTiesInLoops,
   mergeTiesInOperations,
   randomUniform,
 } from "../../src/merge/mod.ts";
@@ -21,7 +21,7 @@ Deno.test("mergeTies gives the same numbers in one loop as in operations", async
   for (const majoritySign of [-1, 0, 1]) {
     for (const mergeFunction of ["sum", "mean", "max"] as const) {
       const facts = { thresholds, majoritySign };
-      const loop = mergeTiesInOneLoop(deltas, facts, mergeFunction);
+      const loop = mergeTiesInLoops(deltas, facts, mergeFunction);
       const operations = mergeTiesInOperations(deltas, facts, mergeFunction);
       // Adding 0 makes -0 and 0 the same.
       assertEquals(

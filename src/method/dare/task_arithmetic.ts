@@ -2,10 +2,12 @@ import * as tf from "@tensorflow/tfjs";
 import * as z from "zod";
 import {
   dropFactors,
+  factorsOf,
   type MergeInput,
   type MergeMethod,
   type NumberParameter,
   numberParameter,
+  sumOperations,
 } from "../../merge/mod.ts";
 
 /** How DARE prunes, as in its presets. */
@@ -72,13 +74,9 @@ const dareTaskArithmetic: MergeMethod<Parameters> = {
     ...dareParameters,
   }),
   merge(input, parameters) {
-    const scaled = prunedTaskVectors(input, parameters).map((delta, i) =>
-      tf.mul(
-        delta,
-        input.number(parameters.scaling_factor, input.modelNames[i]),
-      )
-    );
-    return tf.addN([input.pretrained, ...scaled]);
+    const pruned = prunedTaskVectors(input, parameters);
+    const factors = factorsOf(parameters.scaling_factor, input);
+    return tf.add(input.pretrained, sumOperations(pruned, factors));
   },
 };
 export default dareTaskArithmetic;

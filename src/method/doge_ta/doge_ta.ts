@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import * as z from "zod";
 import { elementCount } from "../../checkpoint/mod.ts";
 import {
+  countInPasses,
   frobeniusNorm,
   isLinearWeight,
   kthMagnitudes,
@@ -72,11 +73,11 @@ const dogeTa: MergeMethod<Parameters, Facts> = {
     return {
       thresholds: await kthMagnitudes(
         ranks,
-        async function* () {
+        countInPasses(async function* () {
           for await (
             const { deltas } of taskVectorPass(pool, context, { except })
           ) yield deltas;
-        },
+        }),
       ),
     };
   },

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import * as z from "zod";
 import {
+  countInPasses,
   findTiesFacts,
   kthMagnitudes,
   type MergeMethod,
@@ -134,7 +135,7 @@ async function alignedThresholds(
     const value = resolveNumber(threshold, { tensor: "", depth: 0, model });
     return size - Math.floor(size * (value > 1 ? value / 100 : value));
   });
-  return await kthMagnitudes(ranks, pass);
+  return await kthMagnitudes(ranks, countInPasses(pass));
 }
 
 /** Left singular directions of the matrices side by side; none if all are 0. */

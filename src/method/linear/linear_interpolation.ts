@@ -1,6 +1,6 @@
-import * as tf from "@tensorflow/tfjs";
 import * as z from "zod";
 import {
+  elementMethod,
   type MergeMethod,
   type NumberParameter,
   numberParameter,
@@ -20,8 +20,7 @@ interface Parameters {
  * at. (FusionBench counts it among the two, but compares a list with 2 and
  * never runs.)
  */
-const linearInterpolation: MergeMethod<Parameters> = {
-  granularity: "element",
+const linearInterpolation: MergeMethod<Parameters> = elementMethod({
   pretrained: "unused",
   propagatesNonfinite: true,
   minimumModels: 2,
@@ -31,9 +30,9 @@ const linearInterpolation: MergeMethod<Parameters> = {
       0.5,
     ),
   }),
-  merge({ models: [first, second], number }, { t }) {
+  plan({ number }, { t }) {
     const share = number(t);
-    return tf.add(tf.mul(first!, 1 - share), tf.mul(second!, share));
+    return { kind: "sum", ofTaskVectors: false, weights: [1 - share, share] };
   },
-};
+});
 export default linearInterpolation;

@@ -1,7 +1,7 @@
-import * as tf from "@tensorflow/tfjs";
 import * as z from "zod";
 import { MethodError } from "../../fusion_error.ts";
 import {
+  elementMethod,
   type MergeMethod,
   type NumberParameter,
   numberParameter,
@@ -22,8 +22,7 @@ interface Parameters {
  *
  * https://arxiv.org/abs/2203.05482
  */
-const weightedAverage: MergeMethod<Parameters> = {
-  granularity: "element",
+const weightedAverage: MergeMethod<Parameters> = elementMethod({
   propagatesNonfinite: true,
   pretrained: "unused",
   parameters: z.strictObject({
@@ -41,14 +40,16 @@ const weightedAverage: MergeMethod<Parameters> = {
     const numbers = weights.filter((weight) => typeof weight === "number");
     if (normalize && numbers.length === weights.length) divisorOf(numbers);
   },
-  merge({ models, modelNames, number }, { normalize, weights }) {
+  plan({ modelNames, number }, { normalize, weights }) {
     const values = weights.map((weight, i) => number(weight, modelNames[i]));
     const scale = normalize ? 1 / divisorOf(values) : 1;
-    return tf.addN(
-      models.map((model, i) => tf.mul(model, values[i]! * scale)),
-    );
+    return {
+      kind: "sum",
+      ofTaskVectors: false,
+      weights: values.map((value) => value * scale),
+    };
   },
-};
+});
 export default weightedAverage;
 
 /** The weights' sum, which they are divided by. */

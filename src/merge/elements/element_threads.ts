@@ -1,0 +1,171 @@
+import type { StateDict } from "../../checkpoint/mod.ts";
+import { MethodError } from "../../fusion_error.ts";
+import type { BracketCounts, MagnitudeBracket } from "./magnitude_bracket.ts";
+import type { ElementPlan } from "./plan.ts";
+import type {
+  ElementAnswer,
+  ElementRange,
+  ElementRequest,
+  ElementSetup,
+  ElementTask,
+  ElementTasks,
+} from "./protocol.ts";
+
+/** Merges under way a thread: the next is there when one is done. */
+const MERGES_A_THREAD = 2;
+
+interface Waiting {
+  resolve(answer: ElementTasks[ElementTask]["answer"]): void;
+  reject(error: Error): void;
+}
+
+/** Threads that pass over the elements of checkpoints and merge them. */
+export class ElementThreads {
+  /** How many merges may be under way. */
+  readonly parallel: number;
+  readonly #workers: readonly Worker[];
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #buffers: ArrayBuffer[] = [];
+  #count = 0;
+
+  /**
+   * @param sources The models, then `_pretrained_` if there is one; all have a
+   * `location`.
+   * @param threads How many threads.
+   */
+  constructor(
+    sources: readonly StateDict[],
+    { hasPretrained, allowNonfinite }: Omit<ElementSetup, "paths">,
+    threads: number,
+  ) {
+    this.parallel = threads * MERGES_A_THREAD;
+    const setup: ElementSetup = {
+      paths: sources.map((source) => source.location!),
+      hasPretrained,
+      allowNonfinite,
+    };
+    this.#workers = Array.from({ length: threads }, () => {
+      const worker = new Worker(
+        new URL("./element_worker.ts", import.meta.url).href,
+        { type: "module" },
+      );
+      worker.postMessage(setup);
+      worker.onmessage = ({ data }: MessageEvent<ElementAnswer>) =>
+        this.#take(data);
+      worker.onerror = (event) => {
+        event.preventDefault();
+        this.#fail(new Error(`a merge thread failed: ${event.message}`));
+      };
+      return worker;
+    });
+  }
+
+  /** Counts the magnitudes of the models' task vectors in brackets. */
+  async count(
+    ranges: readonly ElementRange[],
+    brackets: readonly MagnitudeBracket[],
+  ): Promise<BracketCounts[]> {
+    const [first, ...others] = await this.#all(
+      ranges,
+      (part) => ["count", { ranges: part, brackets }],
+    );
+    for (const other of others) {
+      for (const [t, { below, counts }] of other.entries()) {
+        const sum = first![t]!;
+        for (const [bin, count] of counts.entries()) sum.counts[bin]! += count;
+        first![t] = { below: sum.below + below, counts: sum.counts };
+      }
+    }
+    return first!;
+  }
+
+  /** The sum of the signs of all sums of trimmed task vectors. */
+  async signs(
+    ranges: readonly ElementRange[],
+    thresholds: readonly number[],
+  ): Promise<number> {
+    const parts = await this.#all(
+      ranges,
+      (part) => ["signs", { ranges: part, thresholds }],
+    );
+    return parts.reduce((sum, part) => sum + part, 0);
+  }
+
+  /**
+   * Merges a range.
+   *
+   * @param consume Gets the values, which are gone afterwards.
+   */
+  async merge(
+    range: ElementRange,
+    plan: ElementPlan,
+    consume: (values: Float32Array) => Promise<void>,
+  ): Promise<void> {
+    const bytes = 4 * (range.end - range.begin);
+    const at = this.#buffers.findIndex((one) => one.byteLength >= bytes);
+    const buffer = at < 0
+      ? new ArrayBuffer(bytes)
+      : this.#buffers.splice(at, 1)[0]!;
+    const values = await this.#ask(this.#count % this.#workers.length, [
+      "merge",
+      { range, plan, buffer },
+    ], [buffer]);
+    await consume(values);
+    this.#buffers.push(values.buffer);
+  }
+
+  /** Ends the threads. */
+  close(): void {
+    for (const worker of this.#workers) worker.terminate();
+    this.#fail(new Error("the merge was ended"));
+  }
+
+  /** Every thread does a task on its share of the ranges. */
+  async #all<T extends ElementTask>(
+    ranges: readonly ElementRange[],
+    task: (
+      part: readonly ElementRange[],
+    ) => [task: T, request: ElementTasks[T]["request"]],
+  ): Promise<ElementTasks[T]["answer"][]> {
+    const { length } = this.#workers;
+    return await Promise.all(
+      this.#workers.map((_, thread) =>
+        this.#ask(
+          thread,
+          task(ranges.filter((_, i) => i % length === thread)),
+        )
+      ),
+    );
+  }
+
+  async #ask<T extends ElementTask>(
+    thread: number,
+    [task, request]: [task: T, request: ElementTasks[T]["request"]],
+    transfer: ArrayBuffer[] = [],
+  ): Promise<ElementTasks[T]["answer"]> {
+    const id = this.#count++;
+    const message: ElementRequest<T> = { id, task, request };
+    return await new Promise<ElementTasks[T]["answer"]>((resolve, reject) => {
+      this.#waiting.set(id, { resolve: resolve as Waiting["resolve"], reject });
+      this.#workers[thread]!.postMessage(message, transfer);
+    });
+  }
+
+  #take(data: ElementAnswer): void {
+    const waiting = this.#waiting.get(data.id);
+    this.#waiting.delete(data.id);
+    if ("answer" in data) waiting?.resolve(data.answer);
+    else {
+      waiting?.reject(
+        data.isFusionError
+          ? new MethodError(data.error)
+          : new Error(data.error),
+      );
+    }
+  }
+
+  #fail(error: Error): void {
+    for (const { reject } of this.#waiting.values()) reject(error);
+    this.#waiting.clear();
+  }
+}

@@ -1,0 +1,65 @@
+import type { BracketCounts, MagnitudeBracket } from "./magnitude_bracket.ts";
+import type { ElementPlan } from "./plan.ts";
+
+/** Elements [begin, end) of a flattened tensor. */
+export interface ElementRange {
+  /** The tensor's name. */
+  readonly name: string;
+  /** First element. */
+  readonly begin: number;
+  /** One past the last element. */
+  readonly end: number;
+}
+
+/** What an element thread is told first. */
+export interface ElementSetup {
+  /** Paths of the models' checkpoints, then of `_pretrained_` if there is one. */
+  readonly paths: readonly string[];
+  /** Whether the last path is that of `_pretrained_`. */
+  readonly hasPretrained: boolean;
+  /** Goes on when a source holds NaN or infinity. */
+  readonly allowNonfinite: boolean;
+}
+
+/** What an element thread can do. */
+export interface ElementTasks {
+  /** Counts the task vectors' magnitudes. */
+  count: {
+    request: {
+      ranges: readonly ElementRange[];
+      brackets: readonly MagnitudeBracket[];
+    };
+    answer: BracketCounts[];
+  };
+  /** Adds up the signs of the sums of trimmed task vectors. */
+  signs: {
+    request: {
+      ranges: readonly ElementRange[];
+      thresholds: readonly number[];
+    };
+    answer: number;
+  };
+  /** Merges a range into a buffer, which is given back. */
+  merge: {
+    request: { range: ElementRange; plan: ElementPlan; buffer: ArrayBuffer };
+    answer: Float32Array<ArrayBuffer>;
+  };
+}
+
+/** Name of a task. */
+export type ElementTask = keyof ElementTasks;
+
+/** A task for an element thread. */
+export interface ElementRequest<T extends ElementTask = ElementTask> {
+  /** Comes back with the answer. */
+  readonly id: number;
+  /** Which task. */
+  readonly task: T;
+  /** What it needs. */
+  readonly request: ElementTasks[T]["request"];
+}
+
+/** What an element thread answers. */
+export type ElementAnswer =
+  | { id: number; answer: ElementTasks[ElementTask]["answer"] }
+  | { id: number; error: string; isFusionError: boolean };
