@@ -13,6 +13,8 @@ export interface MergeMicroOptions {
   models?: readonly string[];
   /** Elements of a chunk, for `element` methods. */
   chunkSize?: number;
+  /** Elements of all models from which on there are threads. */
+  threadsFrom?: number;
   /** Whether `pretrained` is the pool's `_pretrained_`. @default {true} */
   hasPretrained?: boolean;
 }
@@ -37,7 +39,7 @@ export async function openMicroPool(
 export async function mergeMicro(
   method: string,
   parameters: Readonly<Record<string, unknown>> = {},
-  { models, chunkSize, hasPretrained = true }: MergeMicroOptions = {},
+  { models, hasPretrained = true, ...options }: MergeMicroOptions = {},
 ): Promise<StateDict> {
   await testBackend();
   const pool = await openMicroPool(models);
@@ -45,7 +47,7 @@ export async function mergeMicro(
     return await mergeInMemory(
       hasPretrained ? pool : { models: pool.models },
       await loadMethod(method, parameters),
-      chunkSize === undefined ? {} : { chunkSize },
+      options,
     );
   } finally {
     closePool(pool);

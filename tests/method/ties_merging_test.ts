@@ -90,7 +90,7 @@ Deno.test("ties_merging's threshold may differ by model, not by tensor", async (
   await assertRejects(
     () => mergeTiny("ties_merging", { threshold: [0.2, 0.4] }, pool),
     MethodError,
-    "threshold is [0.2,0.4]: it counts over a whole model",
+    "threshold: found [0.2,0.4], but it counts over a whole model",
   );
 });
 

@@ -1,5 +1,6 @@
 import { type ElementMemory, padding } from "./element_memory.ts";
 import {
+  binCount,
   BINS,
   type BracketCounts,
   type MagnitudeBracket,
@@ -16,7 +17,10 @@ export class MagnitudeCounts {
     this.#memory = memory;
     this.#brackets = brackets;
     this.#below = brackets.map(() => 0);
-    memory.bins.fill(0);
+    brackets.forEach((bracket, index) => {
+      const first = index * BINS;
+      memory.bins.fill(0, first, first + binCount(bracket));
+    });
   }
 
   /**
@@ -45,9 +49,12 @@ export class MagnitudeCounts {
 
   /** What was found; copies. */
   results(): BracketCounts[] {
-    return this.#below.map((below, index) => ({
-      below,
-      counts: this.#memory.bins.slice(index * BINS, (index + 1) * BINS),
-    }));
+    return this.#brackets.map((bracket, index) => {
+      const first = index * BINS;
+      return {
+        below: this.#below[index]!,
+        counts: this.#memory.bins.slice(first, first + binCount(bracket)),
+      };
+    });
   }
 }

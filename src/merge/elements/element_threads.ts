@@ -72,7 +72,9 @@ export class ElementThreads {
     for (const other of others) {
       for (const [t, { below, counts }] of other.entries()) {
         const sum = first![t]!;
-        for (const [bin, count] of counts.entries()) sum.counts[bin]! += count;
+        for (let bin = 0; bin < counts.length; bin++) {
+          sum.counts[bin]! += counts[bin]!;
+        }
         first![t] = { below: sum.below + below, counts: sum.counts };
       }
     }

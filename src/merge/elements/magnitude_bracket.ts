@@ -15,7 +15,7 @@ export interface MagnitudeBracket {
 export interface BracketCounts {
   /** Magnitudes below it. */
   readonly below: number;
-  /** Magnitudes in each of its bins; {@linkcode BINS} entries. */
+  /** Magnitudes in each of its bins. */
   readonly counts: Uint32Array;
 }
 
@@ -23,6 +23,11 @@ export interface BracketCounts {
 export function bracketOf(low: number, width: number): MagnitudeBracket {
   const shift = Math.max(0, Math.ceil(Math.log2(width / BINS)));
   return { low, width, shift };
+}
+
+/** How many bins a bracket has. */
+export function binCount({ width, shift }: MagnitudeBracket): number {
+  return Math.ceil(width / 2 ** shift);
 }
 
 /** All magnitudes, NaN included. */
@@ -45,8 +50,8 @@ export function locateRank(
 ): { bits: number } | { bracket: MagnitudeBracket } {
   if (rank <= below) return { bracket: bracketOf(0, low) };
   let passed = below;
-  for (const [bin, count] of counts.entries()) {
-    passed += count;
+  for (let bin = 0; bin < counts.length; bin++) {
+    passed += counts[bin]!;
     if (rank > passed) continue;
     const bits = low + bin * 2 ** shift;
     return shift === 0 ? { bits } : { bracket: bracketOf(bits, 2 ** shift) };
@@ -66,7 +71,8 @@ export function bracketOfSample(
   margin: number,
   { counts }: BracketCounts,
 ): MagnitudeBracket {
-  const total = counts.reduce((sum, count) => sum + count, 0);
+  let total = 0;
+  for (let bin = 0; bin < counts.length; bin++) total += counts[bin]!;
   const [first, last] = [(share - margin) * total, (share + margin) * total];
   let passed = 0;
   let low = 0;
