@@ -10,6 +10,9 @@ import { LARGEST_HEADER, LENGTH_BYTES } from "./safetensors_header.ts";
 import { elementCount, type TensorInfo } from "./state_dict.ts";
 import { syncPath } from "./sync_path.ts";
 
+/** Bytes after which what was written is sent to the device. */
+const BYTES_A_SYNC = 1 << 26;
+
 /** A tensor that is going to be written. */
 export interface TensorPlan extends TensorInfo {
   /** Its name in the file. */
@@ -31,6 +34,8 @@ export class SafetensorsWriter {
   readonly #file: BinaryFile;
   readonly #places: ReadonlyMap<string, Place>;
   readonly #pending = new Set<Promise<void>>();
+  #bytesSinceSync = 0;
+  #syncing = false;
   #ended = false;
 
   /** Use {@linkcode SafetensorsWriter.create}. */
@@ -111,6 +116,24 @@ export class SafetensorsWriter {
       this.#pending.delete(writing);
     }
     place.written.add(begin, end);
+    this.#bytesSinceSync += values.length * DTYPE_BYTES[place.dtype];
+    if (this.#bytesSinceSync >= BYTES_A_SYNC) this.#syncMeanwhile();
+  }
+
+  /**
+   * Sends what was written on its way to the device, so that not all of it is
+   * still to be waited for in the end.
+   */
+  #syncMeanwhile(): void {
+    if (this.#syncing || this.#ended) return;
+    this.#bytesSinceSync = 0;
+    this.#syncing = true;
+    const syncing = this.#file.sync().catch(() => {}) // told by the last one
+      .finally(() => {
+        this.#syncing = false;
+        this.#pending.delete(syncing);
+      });
+    this.#pending.add(syncing);
   }
 
   /**

@@ -81,7 +81,13 @@ export async function run(
   }
   if (config.dry_run) return;
 
-  const backend = await useBackend(config.backend);
+  // A large merge has threads of its own: the backend's are for whole models.
+  const runsModels = taskPool !== undefined ||
+    method.method.dataUse?.(method.parameters) !== undefined;
+  const backend = await useBackend(
+    config.backend,
+    runsModels ? {} : { wasmThreads: 1 },
+  );
   const path = config.merged_model_save_path;
   if (!path) {
     let data: DataRecord | undefined;

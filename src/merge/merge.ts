@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import type { StateDict } from "../checkpoint/mod.ts";
+import { elementCount, type StateDict } from "../checkpoint/mod.ts";
 import { MethodError } from "../fusion_error.ts";
 import { type Chunk, type ChunkContext, missingPretrained } from "./chunk.ts";
 import { chunksOf, type Executor, localExecutor } from "./executor.ts";
@@ -38,6 +38,12 @@ export interface MergeOptions {
 /** Elements of a chunk: small enough for a processor's cache to hold a pool. */
 export const DEFAULT_CHUNK_SIZE: number = 1 << 17;
 
+/**
+ * Elements that element threads hand over at once: they take them in smaller
+ * blocks by themselves, and each message has its price.
+ */
+const THREADS_CHUNK_SIZE = 1 << 19;
+
 /** Default of `threadsFrom`. */
 const WORTH_THREADS = 1 << 25;
 
@@ -58,7 +64,6 @@ export async function mergePool(
 ): Promise<void> {
   const {
     targets = ["convnext"],
-    chunkSize = DEFAULT_CHUNK_SIZE,
     allowNonfinite = false,
   } = options;
   const { method, parameters } = bound;
@@ -69,18 +74,20 @@ export async function mergePool(
     ...pool.models.values(),
     ...(usesPretrained ? [pool.pretrained!] : []),
   ];
-  const chunks = chunksOf(
-    shapes,
-    tensorDepths(shapes.keys()),
-    method.granularity === "tensor" ? Infinity : chunkSize,
-  );
-  const threads = threadsFor(chunks, sources, options);
+  const threads = threadsFor(shapes, sources, options);
   const elements = threads > 0 && method.plan && backendIsHost()
     ? new ElementThreads(sources, {
       hasPretrained: usesPretrained === true,
       allowNonfinite,
     }, threads)
     : undefined;
+  const { chunkSize = elements ? THREADS_CHUNK_SIZE : DEFAULT_CHUNK_SIZE } =
+    options;
+  const chunks = chunksOf(
+    shapes,
+    tensorDepths(shapes.keys()),
+    method.granularity === "tensor" ? Infinity : chunkSize,
+  );
   try {
     const facts = await method.prepare?.(pool, parameters, {
       targets: shapes,
@@ -109,7 +116,7 @@ async function runChunks(
   { onProgress }: MergeOptions,
 ): Promise<void> {
   let done = 0;
-  const total = elementsOf(chunks);
+  const total = chunks.reduce((sum, { begin, end }) => sum + end - begin, 0);
   // Chunks under way, oldest first; each promise includes its writing.
   const underWay: Promise<void>[] = [];
   try {
@@ -131,18 +138,16 @@ async function runChunks(
   }
 }
 
-function elementsOf(chunks: readonly Chunk[]): number {
-  return chunks.reduce((sum, { begin, end }) => sum + end - begin, 0);
-}
-
 /** How many threads a merge is worth: none for what is small or in memory. */
 function threadsFor(
-  chunks: readonly Chunk[],
+  shapes: ReadonlyMap<string, readonly number[]>,
   sources: readonly StateDict[],
   { threads = navigator.hardwareConcurrency, threadsFrom = WORTH_THREADS }:
     MergeOptions,
 ): number {
-  return elementsOf(chunks) * sources.length >= threadsFrom &&
+  let elements = 0;
+  for (const shape of shapes.values()) elements += elementCount(shape);
+  return elements * sources.length >= threadsFrom &&
       sources.every((source) => source.location !== undefined)
     ? threads
     : 0;

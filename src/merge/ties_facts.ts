@@ -104,7 +104,7 @@ const SAMPLE_PIECES = 2048;
  * How far from its rank in the sample an element's rank among all may be: a
  * wrong guess costs one more pass, a larger margin some time in this one.
  */
-const SAMPLE_MARGIN = 0.01;
+const SAMPLE_MARGIN = 0.005;
 
 async function findInThreads(
   threads: ElementThreads,

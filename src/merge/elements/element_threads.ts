@@ -25,7 +25,7 @@ export class ElementThreads {
   readonly parallel: number;
   readonly #workers: readonly Worker[];
   readonly #waiting = new Map<number, Waiting>();
-  readonly #buffers: ArrayBuffer[] = [];
+  readonly #buffers: SharedArrayBuffer[] = [];
   #count = 0;
 
   /**
@@ -103,17 +103,15 @@ export class ElementThreads {
     plan: ElementPlan,
     consume: (values: Float32Array) => Promise<void>,
   ): Promise<void> {
-    const bytes = 4 * (range.end - range.begin);
-    const at = this.#buffers.findIndex((one) => one.byteLength >= bytes);
+    const length = range.end - range.begin;
+    const at = this.#buffers.findIndex((one) => one.byteLength >= 4 * length);
     const buffer = at < 0
-      ? new ArrayBuffer(bytes)
+      ? new SharedArrayBuffer(4 * length)
       : this.#buffers.splice(at, 1)[0]!;
-    const values = await this.#ask(this.#count % this.#workers.length, [
-      "merge",
-      { range, plan, buffer },
-    ], [buffer]);
-    await consume(values);
-    this.#buffers.push(values.buffer);
+    const thread = this.#count % this.#workers.length;
+    await this.#ask(thread, ["merge", { range, plan, buffer }]);
+    await consume(new Float32Array(buffer, 0, length));
+    this.#buffers.push(buffer);
   }
 
   /** Ends the threads. */
@@ -143,13 +141,12 @@ export class ElementThreads {
   async #ask<T extends ElementTask>(
     thread: number,
     [task, request]: [task: T, request: ElementTasks[T]["request"]],
-    transfer: ArrayBuffer[] = [],
   ): Promise<ElementTasks[T]["answer"]> {
     const id = this.#count++;
     const message: ElementRequest<T> = { id, task, request };
     return await new Promise<ElementTasks[T]["answer"]>((resolve, reject) => {
       this.#waiting.set(id, { resolve: resolve as Waiting["resolve"], reject });
-      this.#workers[thread]!.postMessage(message, transfer);
+      this.#workers[thread]!.postMessage(message);
     });
   }
 

@@ -83,7 +83,7 @@ class ElementThread {
 
   async merge(
     { range, plan, buffer }: ElementTasks["merge"]["request"],
-  ): Promise<Float32Array<ArrayBuffer>> {
+  ): Promise<undefined> {
     const merged = new Float32Array(buffer, 0, range.end - range.begin);
     for await (const { rows, begin } of this.#blocks([range])) {
       const row = runPlan(this.#memory, plan, rows);
@@ -93,7 +93,6 @@ class ElementThread {
         begin - range.begin,
       );
     }
-    return merged;
   }
 
   /** Reads blocks of ranges, of all sources. */
@@ -156,11 +155,7 @@ async function answer<T extends ElementTask>(
       this: ElementThread,
       request: ElementTasks[T]["request"],
     ) => Promise<ElementTasks[T]["answer"]>;
-    const found = await does.call(await thread!, request);
-    post(
-      { id, answer: found },
-      found instanceof Float32Array ? [found.buffer] : [],
-    );
+    post({ id, answer: await does.call(await thread!, request) });
   } catch (error) {
     post({
       id,
@@ -170,8 +165,8 @@ async function answer<T extends ElementTask>(
   }
 }
 
-function post(answer: ElementAnswer, transfer: ArrayBuffer[] = []): void {
-  self.postMessage(answer, transfer);
+function post(answer: ElementAnswer): void {
+  self.postMessage(answer);
 }
 
 // Tasks share the memory: one after the other.

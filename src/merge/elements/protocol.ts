@@ -39,10 +39,14 @@ export interface ElementTasks {
     };
     answer: number;
   };
-  /** Merges a range into a buffer, which is given back. */
+  /** Merges a range into memory that the threads share. */
   merge: {
-    request: { range: ElementRange; plan: ElementPlan; buffer: ArrayBuffer };
-    answer: Float32Array<ArrayBuffer>;
+    request: {
+      range: ElementRange;
+      plan: ElementPlan;
+      buffer: SharedArrayBuffer;
+    };
+    answer: undefined;
   };
 }
 
