@@ -1,7 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import type * as z from "zod";
 import type { EnsembleRule } from "../convnext/mod.ts";
-import type { ElementThreads } from "./elements/element_threads.ts";
+import type { ElementPasses } from "./elements/element_passes.ts";
 import type { ElementPlan } from "./elements/plan.ts";
 import type { NumberParameter } from "./number_parameter.ts";
 import type { MergePool } from "./pool.ts";
@@ -48,7 +48,7 @@ export interface PrepareContext {
   /** Elements to read at a time. */
   readonly chunkSize: number;
   /** Threads that count elements, where the pool is worth them. */
-  readonly threads?: ElementThreads;
+  readonly threads?: ElementPasses;
 }
 
 /**

@@ -8,6 +8,12 @@ export {
 export { type DropAndRescaleOptions, dropFactors } from "./drop_and_rescale.ts";
 export { countInPasses, kthMagnitude, kthMagnitudes } from "./kth_value.ts";
 export { elementMethod } from "./elements/element_method.ts";
+export type { ElementPasses } from "./elements/element_passes.ts";
+export type {
+  BracketCounts,
+  MagnitudeBracket,
+} from "./elements/magnitude_bracket.ts";
+export type { ElementRange } from "./elements/protocol.ts";
 export {
   type ElementPlan,
   type Factors,

@@ -1,7 +1,7 @@
 import { elementCount } from "../checkpoint/mod.ts";
 import { MethodError } from "../fusion_error.ts";
 import { ElementMemory } from "./elements/element_memory.ts";
-import type { ElementThreads } from "./elements/element_threads.ts";
+import type { ElementPasses } from "./elements/element_passes.ts";
 import {
   ALL_MAGNITUDES,
   bracketOfSample,
@@ -107,7 +107,7 @@ const SAMPLE_PIECES = 2048;
 const SAMPLE_MARGIN = 0.005;
 
 async function findInThreads(
-  threads: ElementThreads,
+  threads: ElementPasses,
   ranges: readonly ElementRange[],
   ranks: readonly number[],
   size: number,

@@ -1,5 +1,6 @@
 import type { StateDict } from "../../checkpoint/mod.ts";
 import { MethodError } from "../../fusion_error.ts";
+import type { ElementPasses } from "./element_passes.ts";
 import type { BracketCounts, MagnitudeBracket } from "./magnitude_bracket.ts";
 import type { ElementPlan } from "./plan.ts";
 import type {
@@ -20,7 +21,7 @@ interface Waiting {
 }
 
 /** Threads that pass over the elements of checkpoints and merge them. */
-export class ElementThreads {
+export class ElementThreads implements ElementPasses {
   /** How many merges may be under way. */
   readonly parallel: number;
   readonly #workers: readonly Worker[];
@@ -60,7 +61,7 @@ export class ElementThreads {
     });
   }
 
-  /** Counts the magnitudes of the models' task vectors in brackets. */
+  /** As {@linkcode ElementPasses.count}. */
   async count(
     ranges: readonly ElementRange[],
     brackets: readonly MagnitudeBracket[],
@@ -81,7 +82,7 @@ export class ElementThreads {
     return first!;
   }
 
-  /** The sum of the signs of all sums of trimmed task vectors. */
+  /** As {@linkcode ElementPasses.signs}. */
   async signs(
     ranges: readonly ElementRange[],
     thresholds: readonly number[],
