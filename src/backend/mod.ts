@@ -30,6 +30,7 @@ export {
   svd,
 } from "./linear_algebra.ts";
 export {
+  copyToNative,
   hasNativeOps,
   type NativeAttribute,
   type NativeAttributes,
@@ -51,6 +52,7 @@ export {
   trainingNormBackward,
   trainingNormForward,
 } from "./native_vectors.ts";
+export { computesOnProcessor } from "./tensorflow.ts";
 export { recordsGradients } from "./records_gradients.ts";
 export {
   type TensorflowBuild,

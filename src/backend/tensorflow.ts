@@ -197,3 +197,10 @@ export function activeTensorflow(): TensorflowBackend | undefined {
     ? loaded
     : undefined;
 }
+
+/** Whether the active backend computes on this machine's processor. */
+export function computesOnProcessor(): boolean {
+  const tensorflow = activeTensorflow();
+  if (tensorflow) return !tensorflow.binding.isUsingGpuDevice();
+  return ["cpu", "wasm"].includes(tf.getBackend());
+}

@@ -1,7 +1,13 @@
 import * as tf from "@tensorflow/tfjs";
-import { emptyTensor, hasTensorMemory, memoryOf } from "../backend/mod.ts";
+import {
+  copyToNative,
+  emptyTensor,
+  hasTensorMemory,
+  memoryOf,
+} from "../backend/mod.ts";
 import type { StateDict } from "../checkpoint/mod.ts";
 import type { Chunk, ChunkContext } from "./chunk.ts";
+import type { ElementThreads } from "./elements/element_threads.ts";
 
 /** A chunk of every source. */
 export interface ChunkInputs {
@@ -14,19 +20,47 @@ export interface ChunkInputs {
 }
 
 /** Reads a chunk of every source. */
-export async function readChunk(
+export type ChunkReader = (
   chunk: Chunk,
-  { sources, bound }: Pick<ChunkContext, "sources" | "bound">,
-): Promise<ChunkInputs> {
-  const shape = bound.method.granularity === "tensor"
-    ? chunk.shape
-    : [chunk.end - chunk.begin];
+  context: Pick<ChunkContext, "sources" | "bound">,
+) => Promise<ChunkInputs>;
+
+/**
+ * Reads and looks for NaN and infinity in another thread, while this one
+ * computes with TensorFlow's own library.
+ */
+export function threadReader(threads: ElementThreads): ChunkReader {
+  return async (chunk, context) => {
+    const { values, release } = await threads.read(chunk);
+    const shape = shapeOf(chunk, context);
+    const tensors = values.map((data) => tf.tensor(data, shape));
+    copyToNative(tensors);
+    release();
+    return {
+      tensors,
+      values: () => [], // have been looked at
+      dispose: () => tf.dispose(tensors),
+    };
+  };
+}
+
+function shapeOf(
+  { shape, begin, end }: Chunk,
+  { bound }: Pick<ChunkContext, "bound">,
+): number[] {
+  return bound.method.granularity === "tensor" ? [...shape] : [end - begin];
+}
+
+/** Reads in this thread. */
+export const readChunk: ChunkReader = async (chunk, context) => {
+  const { sources } = context;
+  const shape = shapeOf(chunk, context);
   if (hasTensorMemory()) return await readIntoMemory(chunk, shape, sources);
   const { name, begin, end } = chunk;
   let values: readonly Float32Array[] = await Promise.all(
     sources.map((source) => source.read(name, begin, end)),
   );
-  const tensors = values.map((data) => tf.tensor(data, [...shape]));
+  const tensors = values.map((data) => tf.tensor(data, shape));
   return {
     tensors,
     values() {
@@ -38,7 +72,7 @@ export async function readChunk(
     },
     dispose: () => tf.dispose(tensors),
   };
-}
+};
 
 /** Reads straight into the backend's memory. */
 async function readIntoMemory(

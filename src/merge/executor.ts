@@ -7,7 +7,7 @@ import {
   type ChunkContext,
   mergeChunk,
 } from "./chunk.ts";
-import { readChunk } from "./chunk_inputs.ts";
+import { type ChunkReader, readChunk } from "./chunk_inputs.ts";
 
 /** What is done with a chunk's merged values; they are gone afterwards. */
 export type ChunkConsumer = (values: Float32Array) => Promise<void>;
@@ -16,6 +16,8 @@ export type ChunkConsumer = (values: Float32Array) => Promise<void>;
 export interface Executor {
   /** How many chunks may be under way. */
   readonly parallel: number;
+  /** How many elements the chunks under way may have, if there are several. */
+  readonly elements?: number;
   /** Merges one chunk and hands it on; ends when that has ended. */
   run(chunk: Chunk, consume: ChunkConsumer): Promise<void>;
   /** Ends it. */
@@ -23,16 +25,26 @@ export interface Executor {
 }
 
 /**
+ * Elements of all sources that may be read while others are computed: 100 MB.
+ * The largest tensors alone are more, and wait for each other.
+ */
+const ELEMENTS_UNDER_WAY = 25e6;
+
+/**
  * Runs in this thread: while one chunk is computed, the next is being read and
  * the one before written.
  */
-export function localExecutor(context: ChunkContext): Executor {
+export function localExecutor(
+  context: ChunkContext,
+  read: ChunkReader = readChunk,
+): Executor {
   let last: Promise<unknown> = Promise.resolve();
   return {
+    elements: ELEMENTS_UNDER_WAY / context.sources.length,
     // Whole tensors are large: of those, none waits to be written.
     parallel: context.bound.method.granularity === "tensor" ? 2 : 3,
     async run(chunk, consume) {
-      const reading = readChunk(chunk, context);
+      const reading = read(chunk, context);
       const before = last;
       const merging = (async () => {
         const inputs = await reading;

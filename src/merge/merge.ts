@@ -1,8 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
+import { computesOnProcessor, hasNativeOps } from "../backend/mod.ts";
 import { elementCount, type StateDict } from "../checkpoint/mod.ts";
 import { MethodError } from "../fusion_error.ts";
 import { type Chunk, type ChunkContext, missingPretrained } from "./chunk.ts";
 import { chunksOf, type Executor, localExecutor } from "./executor.ts";
+import { threadReader } from "./chunk_inputs.ts";
 import { elementExecutor } from "./elements/element_executor.ts";
 import { ElementThreads } from "./elements/element_threads.ts";
 import type { BoundMethod } from "./method.ts";
@@ -75,14 +77,18 @@ export async function mergePool(
     ...(usesPretrained ? [pool.pretrained!] : []),
   ];
   const threads = threadsFor(shapes, sources, options);
-  const elements = threads > 0 && method.plan && backendIsHost()
+  const plan = method.plan && computesOnProcessor();
+  // What is computed in this thread by all cores has its reading done by one.
+  const inThreads = plan ? threads : hasNativeOps() ? Math.min(1, threads) : 0;
+  const elements = inThreads > 0
     ? new ElementThreads(sources, {
       hasPretrained: usesPretrained === true,
       allowNonfinite,
-    }, threads)
+    }, inThreads)
     : undefined;
-  const { chunkSize = elements ? THREADS_CHUNK_SIZE : DEFAULT_CHUNK_SIZE } =
-    options;
+  const {
+    chunkSize = plan && elements ? THREADS_CHUNK_SIZE : DEFAULT_CHUNK_SIZE,
+  } = options;
   const chunks = chunksOf(
     shapes,
     tensorDepths(shapes.keys()),
@@ -98,8 +104,10 @@ export async function mergePool(
     const context = { bound, facts, modelNames, sources, allowNonfinite };
     await runChunks(
       chunks,
-      elements
+      plan && elements
         ? elementExecutor(context, elements)
+        : elements
+        ? localExecutor(context, threadReader(elements))
         : executorFor(context, threads),
       sink,
       options,
@@ -118,23 +126,29 @@ async function runChunks(
   let done = 0;
   const total = chunks.reduce((sum, { begin, end }) => sum + end - begin, 0);
   // Chunks under way, oldest first; each promise includes its writing.
-  const underWay: Promise<void>[] = [];
+  const underWay: { elements: number; writing: Promise<void> }[] = [];
+  const { parallel, elements: limit = Infinity } = executor;
   try {
     for (const chunk of chunks) {
-      if (underWay.length >= executor.parallel) await underWay.shift();
+      const elements = chunk.end - chunk.begin;
+      while (
+        underWay.length >= parallel ||
+        underWay.length > 0 &&
+          underWay.reduce((sum, one) => sum + one.elements, elements) > limit
+      ) await underWay.shift()!.writing;
       const writing = executor.run(chunk, async (values) => {
         await sink.write(chunk.name, chunk.begin, values);
         done += chunk.end - chunk.begin;
         onProgress?.(done, total);
       });
       writing.catch(() => {}); // awaited, and so reported, in its turn
-      underWay.push(writing);
+      underWay.push({ elements, writing });
     }
-    for (const writing of underWay) await writing;
+    for (const { writing } of underWay) await writing;
   } finally {
     executor.close();
     // A sink may be ended only when nothing is being written to it.
-    await Promise.allSettled(underWay);
+    await Promise.allSettled(underWay.map(({ writing }) => writing));
   }
 }
 
@@ -151,11 +165,6 @@ function threadsFor(
       sources.every((source) => source.location !== undefined)
     ? threads
     : 0;
-}
-
-/** Whether the backend computes on this machine's processor. */
-function backendIsHost(): boolean {
-  return ["cpu", "wasm", "tensorflow"].includes(tf.getBackend());
 }
 
 /**

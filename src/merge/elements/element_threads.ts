@@ -24,6 +24,7 @@ interface Waiting {
 export class ElementThreads implements ElementPasses {
   /** How many merges may be under way. */
   readonly parallel: number;
+  readonly #sources: readonly StateDict[];
   readonly #workers: readonly Worker[];
   readonly #waiting = new Map<number, Waiting>();
   readonly #buffers: SharedArrayBuffer[] = [];
@@ -40,6 +41,7 @@ export class ElementThreads implements ElementPasses {
     threads: number,
   ) {
     this.parallel = threads * MERGES_A_THREAD;
+    this.#sources = sources;
     const setup: ElementSetup = {
       paths: sources.map((source) => source.location!),
       hasPretrained,
@@ -105,14 +107,45 @@ export class ElementThreads implements ElementPasses {
     consume: (values: Float32Array) => Promise<void>,
   ): Promise<void> {
     const length = range.end - range.begin;
-    const at = this.#buffers.findIndex((one) => one.byteLength >= 4 * length);
-    const buffer = at < 0
-      ? new SharedArrayBuffer(4 * length)
-      : this.#buffers.splice(at, 1)[0]!;
-    const thread = this.#count % this.#workers.length;
-    await this.#ask(thread, ["merge", { range, plan, buffer }]);
+    const buffer = this.#takeBuffer(length);
+    await this.#ask(this.#next(), ["merge", { range, plan, buffer }]);
     await consume(new Float32Array(buffer, 0, length));
     this.#buffers.push(buffer);
+  }
+
+  /**
+   * Reads a range of every source.
+   *
+   * @returns The values, and what gives their memory back once they are used.
+   * @throws {MethodError} If a source holds NaN or infinity.
+   */
+  async read(
+    range: ElementRange,
+  ): Promise<{ values: Float32Array[]; release(): void }> {
+    const length = range.end - range.begin;
+    const buffers = this.#sources.map(() => this.#takeBuffer(length));
+    await this.#ask(this.#next(), ["read", { range, buffers }]);
+    return {
+      values: buffers.map((buffer) => new Float32Array(buffer, 0, length)),
+      release: () => this.#buffers.push(...buffers),
+    };
+  }
+
+  /** The thread whose turn it is. */
+  #next(): number {
+    return this.#count % this.#workers.length;
+  }
+
+  /** Memory for so many elements: the smallest that is free and enough. */
+  #takeBuffer(length: number): SharedArrayBuffer {
+    let best = -1;
+    for (const [i, { byteLength }] of this.#buffers.entries()) {
+      if (byteLength < 4 * length) continue;
+      if (best < 0 || byteLength < this.#buffers[best]!.byteLength) best = i;
+    }
+    if (best >= 0) return this.#buffers.splice(best, 1)[0]!;
+    this.#buffers.length = 0; // too small for what comes now
+    return new SharedArrayBuffer(4 * length);
   }
 
   /** Ends the threads. */

@@ -95,6 +95,22 @@ class ElementThread {
     }
   }
 
+  async read(
+    { range, buffers }: ElementTasks["read"]["request"],
+  ): Promise<undefined> {
+    const { name, begin, end } = range;
+    for (const [i, source] of this.#sources.entries()) {
+      const values = new Float32Array(buffers[i]!, 0, end - begin);
+      await source.readInto!(name, begin, end, values);
+      if (this.#setup.allowNonfinite) continue;
+      checkFinite(
+        values,
+        { source: source.source, tensor: name, begin },
+        NONFINITE_HINT,
+      );
+    }
+  }
+
   /** Reads blocks of ranges, of all sources. */
   async *#blocks(
     ranges: readonly ElementRange[],

@@ -39,6 +39,11 @@ export interface ElementTasks {
     };
     answer: number;
   };
+  /** Reads a range of every source into memory that the threads share. */
+  read: {
+    request: { range: ElementRange; buffers: readonly SharedArrayBuffer[] };
+    answer: undefined;
+  };
   /** Merges a range into memory that the threads share. */
   merge: {
     request: {
