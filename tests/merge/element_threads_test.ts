@@ -41,6 +41,9 @@ const CASES: Record<string, Record<string, unknown>[]> = {
     { scaling_factor: 0.4 },
     { scaling_factor: { alpha: 0.1, beta: -0.5, "*": [0.3, 1, 0.2] } },
   ],
+  // No plans: threads of the wasm backend's, or one that reads for TensorFlow.
+  "magmax/magmax": [{}],
+  "isotropic_merging/iso_c": [{}],
   ties_merging: [
     { threshold: 20 },
     { threshold: 0.001, merge_func: "mean" },
