@@ -30,7 +30,6 @@ export {
   svd,
 } from "./linear_algebra.ts";
 export {
-  copyToNative,
   hasNativeOps,
   type NativeAttribute,
   type NativeAttributes,

@@ -93,17 +93,3 @@ export function nativeOp(
     );
   }
 }
-
-/**
- * Copies tensors' numbers into TensorFlow's own memory now, not when they are
- * first computed with: the arrays that they were made of may be changed then.
- *
- * @throws {BackendError} On another backend.
- */
-export function copyToNative(tensors: readonly tf.Tensor[]): void {
-  for (const tensor of tensors) {
-    // Any operation does; this one looks at the shape alone.
-    const [rank] = nativeOp("Rank", [tensor], { T: { type: "float32" } });
-    rank!.dispose();
-  }
-}

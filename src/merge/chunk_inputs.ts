@@ -1,10 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import {
-  copyToNative,
-  emptyTensor,
-  hasTensorMemory,
-  memoryOf,
-} from "../backend/mod.ts";
+import { emptyTensor, hasTensorMemory, memoryOf } from "../backend/mod.ts";
 import type { StateDict } from "../checkpoint/mod.ts";
 import type { Chunk, ChunkContext } from "./chunk.ts";
 import type { ElementThreads } from "./elements/element_threads.ts";
@@ -17,6 +12,8 @@ export interface ChunkInputs {
   values(): readonly Float32Array[];
   /** Releases the tensors. */
   dispose(): void;
+  /** Gives memory back that a result may lie in, once that has been used. */
+  release?(): void;
 }
 
 /** Reads a chunk of every source. */
@@ -34,12 +31,12 @@ export function threadReader(threads: ElementThreads): ChunkReader {
     const { values, release } = await threads.read(chunk);
     const shape = shapeOf(chunk, context);
     const tensors = values.map((data) => tf.tensor(data, shape));
-    copyToNative(tensors);
-    release();
     return {
       tensors,
       values: () => [], // have been looked at
       dispose: () => tf.dispose(tensors),
+      // TensorFlow computes with this very memory.
+      release,
     };
   };
 }

@@ -54,7 +54,7 @@ export function localExecutor(
           try {
             const values = await valuesOf(merged);
             checkResult(chunk, values, inputs, context);
-            return { merged, values };
+            return { merged, values, release: inputs.release };
           } catch (error) {
             merged.dispose();
             throw error;
@@ -64,11 +64,12 @@ export function localExecutor(
         }
       })();
       last = merging.catch(() => {}); // its own caller is told
-      const { merged, values } = await merging;
+      const { merged, values, release } = await merging;
       try {
         await consume(values);
       } finally {
         merged.dispose();
+        release?.();
       }
     },
     close: () => {},
