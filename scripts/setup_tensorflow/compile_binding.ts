@@ -10,6 +10,8 @@ export const sources: readonly string[] = [
   "layer_norm.cc",
   "convnext_block.cc",
   "training_block.cc",
+  "training_depthwise.cc",
+  "training_patches.cc",
   "training_vectors.cc",
 ];
 
@@ -17,7 +19,10 @@ export const sources: readonly string[] = [
 const headers: readonly string[] = [
   "block_rows.h",
   "training_operation.h",
+  "training_patch_rows.h",
+  "training_products.h",
   "training_rows.h",
+  "training_taps.h",
 ];
 
 const pathOf = (name: string): string =>

@@ -15,7 +15,6 @@
 
 namespace convnext_fusion_training {
 
-constexpr int kFilter = 7;
 constexpr float kRoot = 0.70710678118654752f;
 constexpr int64_t kTileRows = 64;
 
@@ -40,16 +39,12 @@ struct Sums {
 };
 
 // The functions of training_rows.h for one kind of processor.
-struct Kernels {
+struct BlockKernels {
   void (*pack)(const float*, int64_t, int64_t, int64_t, int64_t, float*);
   void (*forward)(const Folded&, const float*, const float*, int64_t, float*,
                   float*, float*, float*, float*);
   void (*backward)(const Folded&, const float*, const float*, const float*,
                    const float*, int64_t, const Sums&, float*, float*, float*);
-  void (*depthwise_forward)(const float*, const float*, const float*, int64_t,
-                            int64_t, int64_t, float*, float*);
-  void (*depthwise)(const float*, const float*, const float*, const float*,
-                    int64_t, int64_t, int64_t, float*, float*, float*);
 };
 
 #define VECTOR 16
@@ -57,6 +52,7 @@ struct Kernels {
 #pragma GCC target("arch=x86-64-v4,prefer-vector-width=512")
 #pragma GCC optimize("fp-contract=fast")
 namespace avx512 {
+#include "training_products.h"
 #include "training_rows.h"
 }
 #pragma GCC pop_options
@@ -67,34 +63,15 @@ namespace avx512 {
 #pragma GCC target("arch=x86-64-v3")
 #pragma GCC optimize("fp-contract=fast")
 namespace avx2 {
+#include "training_products.h"
 #include "training_rows.h"
 }
 #pragma GCC pop_options
 #undef VECTOR
 
-// The processor's, or nothing: then the operations are not there.
-const Kernels* ProcessorKernels() {
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")) {
-    return &avx512::kKernels;
-  }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    return &avx2::kKernels;
-  }
-  return nullptr;
+const BlockKernels* ProcessorKernels(BlockKernels*) {
+  return Supported(&avx512::kKernels, &avx2::kKernels);
 }
-
-class Vectorized : public Operation {
- public:
-  explicit Vectorized(tf::OpKernelConstruction* construction)
-      : Operation(construction), kernels_(ProcessorKernels()) {
-    OP_REQUIRES(construction, kernels_ != nullptr,
-                tf::errors::Unimplemented("needs AVX2"));
-  }
-
- protected:
-  const Kernels* kernels_;
-};
 
 REGISTER_OP("ConvNextFusionTrainForward")
     .Input("residual: float")
@@ -114,10 +91,10 @@ REGISTER_OP("ConvNextFusionTrainForward")
     .Attr("epsilon: float")
     .SetShapeFn(tf::shape_inference::UnknownShape);
 
-class Forward : public Vectorized {
+class Forward : public Vectorized<BlockKernels> {
  public:
   explicit Forward(tf::OpKernelConstruction* construction)
-      : Vectorized(construction) {
+      : Vectorized<BlockKernels>(construction) {
     OP_REQUIRES_OK(construction, construction->GetAttr("epsilon", &epsilon_));
   }
 
@@ -216,9 +193,9 @@ REGISTER_OP("ConvNextFusionTrainBackward")
     .Output("d_layer_scale: float")
     .SetShapeFn(tf::shape_inference::UnknownShape);
 
-class Backward : public Vectorized {
+class Backward : public Vectorized<BlockKernels> {
  public:
-  using Vectorized::Vectorized;
+  using Vectorized<BlockKernels>::Vectorized;
 
   void Compute(tf::OpKernelContext* context) override {
     const tf::TensorShape shape = context->input(0).shape();
@@ -324,102 +301,5 @@ class Backward : public Vectorized {
 
 REGISTER_KERNEL_BUILDER(
     Name("ConvNextFusionTrainBackward").Device(tf::DEVICE_CPU), Backward);
-
-REGISTER_OP("ConvNextFusionDepthwiseGradient")
-    .Input("image: float")
-    .Input("gradient: float")
-    .Input("filter: float")
-    .Input("residual: float")
-    .Output("d_image: float")
-    .Output("d_filter: float")
-    .SetShapeFn(tf::shape_inference::UnknownShape);
-
-class DepthwiseGradient : public Vectorized {
- public:
-  using Vectorized::Vectorized;
-
-  void Compute(tf::OpKernelContext* context) override {
-    const tf::Tensor& image = context->input(0);
-    OP_REQUIRES(context,
-                image.dims() == 4 && image.dim_size(3) > 0 &&
-                    image.dim_size(3) % 16 == 0 &&
-                    context->input(1).shape() == image.shape() &&
-                    context->input(3).shape() == image.shape() &&
-                    context->input(2).NumElements() ==
-                        kFilter * kFilter * image.dim_size(3),
-                tf::errors::InvalidArgument("shapes do not fit"));
-    const int64_t images = image.dim_size(0), height = image.dim_size(1),
-                  width = image.dim_size(2), channels = image.dim_size(3);
-    float* d_image = Output(context, 0, image.shape());
-    float* d_filter = Output(context, 1, context->input(2).shape());
-    if (!context->status().ok()) return;
-    const float *from = Input(context, 0), *by = Input(context, 1),
-                *filter = Input(context, 2), *residual = Input(context, 3);
-    const int64_t size = kFilter * kFilter * channels;
-    const int64_t parts = std::max<int64_t>(1, std::min(kParts, images));
-    const int64_t place = height * width * channels;
-    std::vector<float> sums(parts * size, 0.0f);
-    InParts(context, images, parts,
-            [&](int64_t part, int64_t begin, int64_t end) {
-              std::unique_ptr<float[]> scratch(
-                  new float[2 * (height + kFilter - 1) *
-                            (width + kFilter - 1) * 16]);
-              for (int64_t i = begin * place; i < end * place; i += place) {
-                kernels_->depthwise(from + i, by + i, filter, residual + i,
-                                    height, width, channels,
-                                    sums.data() + part * size, d_image + i,
-                                    scratch.get());
-              }
-            });
-    AddParts(sums, size, parts);
-    std::copy_n(sums.data(), size, d_filter);
-  }
-};
-
-REGISTER_KERNEL_BUILDER(
-    Name("ConvNextFusionDepthwiseGradient").Device(tf::DEVICE_CPU),
-    DepthwiseGradient);
-
-REGISTER_OP("ConvNextFusionDepthwise")
-    .Input("image: float")
-    .Input("filter: float")
-    .Output("convolved: float")
-    .SetShapeFn(tf::shape_inference::UnchangedShape);
-
-class Depthwise : public Vectorized {
- public:
-  using Vectorized::Vectorized;
-
-  void Compute(tf::OpKernelContext* context) override {
-    const tf::Tensor& image = context->input(0);
-    OP_REQUIRES(context,
-                image.dims() == 4 && image.dim_size(3) > 0 &&
-                    image.dim_size(3) % 16 == 0 &&
-                    context->input(1).NumElements() ==
-                        kFilter * kFilter * image.dim_size(3),
-                tf::errors::InvalidArgument("shapes do not fit"));
-    const int64_t height = image.dim_size(1), width = image.dim_size(2),
-                  channels = image.dim_size(3);
-    const int64_t place = height * width * channels;
-    float* to = Output(context, 0, image.shape());
-    if (!context->status().ok()) return;
-    const float *from = Input(context, 0), *filter = Input(context, 1);
-    const float zeros[16] = {};
-    InParts(context, image.dim_size(0), kParts,
-            [&](int64_t, int64_t begin, int64_t end) {
-              std::unique_ptr<float[]> scratch(
-                  new float[(height + kFilter - 1) * (width + kFilter - 1) *
-                            16]);
-              for (int64_t i = begin * place; i < end * place; i += place) {
-                kernels_->depthwise_forward(from + i, filter, zeros, height,
-                                            width, channels, to + i,
-                                            scratch.get());
-              }
-            });
-  }
-};
-
-REGISTER_KERNEL_BUILDER(Name("ConvNextFusionDepthwise").Device(tf::DEVICE_CPU),
-                        Depthwise);
 
 }  // namespace convnext_fusion_training

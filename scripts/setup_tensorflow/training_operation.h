@@ -55,4 +55,33 @@ class Operation : public tf::OpKernel {
   }
 };
 
+// The functions for this processor, or nothing: then an operation is not there.
+template <typename Kernels>
+const Kernels* Supported(const Kernels* avx512, const Kernels* avx2) {
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")) {
+    return avx512;
+  }
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    return avx2;
+  }
+  return nullptr;
+}
+
+// An operation of which each kind of processor has its own functions; a file's
+// ProcessorKernels chooses them.
+template <typename Kernels>
+class Vectorized : public Operation {
+ public:
+  explicit Vectorized(tf::OpKernelConstruction* construction)
+      : Operation(construction),
+        kernels_(ProcessorKernels(static_cast<Kernels*>(nullptr))) {
+    OP_REQUIRES(construction, kernels_ != nullptr,
+                tf::errors::Unimplemented("needs AVX2"));
+  }
+
+ protected:
+  const Kernels* kernels_;
+};
+
 }  // namespace convnext_fusion_training

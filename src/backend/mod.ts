@@ -35,6 +35,7 @@ export {
   type NativeAttributes,
   nativeOp,
 } from "./native.ts";
+export { trainingPatches, trainingPatchesGradient } from "./native_patches.ts";
 export {
   type BlockGradients,
   type NormalizedBlock,

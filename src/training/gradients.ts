@@ -7,6 +7,7 @@ import {
 import { hasTrainingBlock, trainingBlock } from "./block.ts";
 import { crossEntropy } from "./cross_entropy.ts";
 import { trainingLayerNorm } from "./layer_norm.ts";
+import { trainingPatchLayer } from "./patches.ts";
 import type { Parameter } from "./parameters.ts";
 
 /**
@@ -22,7 +23,7 @@ function features(
   for (const layer of backboneOf(model).layers) {
     if (layer.getClassName() === "InputLayer") continue;
     values = training
-      ? trainingLayer(layer, values)
+      ? trainingLayer(layer, values, pixelValues)
       : layer.apply(values) as tf.Tensor;
   }
   return values;
@@ -32,12 +33,21 @@ function features(
 function trainingLayer(
   layer: tf.layers.Layer,
   values: tf.Tensor,
+  pixelValues: tf.Tensor,
 ): tf.Tensor {
   if (layer instanceof ConvNextLayer && hasTrainingBlock(layer)) {
     return trainingBlock(layer, values as tf.Tensor4D);
   }
   if (layer instanceof ConvNextLayerNorm) {
     return trainingLayerNorm(layer, values);
+  }
+  if (layer.getClassName() === "Conv2D") {
+    const value = trainingPatchLayer(
+      layer,
+      values as tf.Tensor4D,
+      values === pixelValues,
+    );
+    if (value) return value;
   }
   return layer.apply(values, { training: true }) as tf.Tensor;
 }
