@@ -47,6 +47,7 @@ export {
   dataloaderKwargs,
 } from "./dataloader_kwargs.ts";
 export { checkNumbers, numbersOf, type NumberValue } from "./check_numbers.ts";
+export { trainingBatches } from "./training_batches.ts";
 export { CollapseWatch } from "./collapse_watch.ts";
 export { GramMatrices } from "./gram_matrices.ts";
 export { RegressionMean } from "./regression_mean.ts";

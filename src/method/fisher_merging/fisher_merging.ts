@@ -7,6 +7,7 @@ import {
   type MergeMethod,
   needData,
   type PoolData,
+  trainingBatches,
   weightGradients,
 } from "../../merge/mod.ts";
 
@@ -104,17 +105,16 @@ async function fisherInformation(
   names: readonly string[],
   { num_fisher_examples, dataloader_kwargs }: Parameters,
 ): Promise<Map<string, Float32Array>> {
-  const { batch_size, shuffle, seed } = dataloader_kwargs;
   const model = await data.loadModel(task);
   const sums = new Map<string, Float32Array>();
   let seen = 0;
   try {
-    const batches = data.batches(task, {
-      split: "train",
-      batchSize: batch_size,
-      shuffle,
-      seed,
-    });
+    const batches = trainingBatches(
+      data,
+      task,
+      num_fisher_examples,
+      dataloader_kwargs,
+    );
     for await (const pixelValues of batches) {
       const gradients = await weightGradients(
         model,
@@ -128,7 +128,6 @@ async function fisherInformation(
       }
       seen += pixelValues.shape[0];
       pixelValues.dispose();
-      if (seen >= num_fisher_examples) break;
     }
   } finally {
     model.dispose();

@@ -1,5 +1,4 @@
 import * as tf from "@tensorflow/tfjs";
-import * as z from "zod";
 import type { StateDict } from "../../checkpoint/mod.ts";
 import {
   applyLayer,
@@ -10,8 +9,6 @@ import {
   namedLayers,
 } from "../../convnext/mod.ts";
 import {
-  type DataloaderKwargs,
-  dataloaderKwargs,
   excludes,
   GramMatrices,
   type MergeMethod,
@@ -19,22 +16,12 @@ import {
   needData,
   type PoolData,
   RegressionMean,
+  trainingBatches,
 } from "../../merge/mod.ts";
-
-interface Parameters {
-  /** Images of each task that are looked at, in whole batches. */
-  num_regmean_examples: number;
-  /** Patterns of tensors that stay as pretrained. */
-  exclude_param_names_regex: string[];
-  /** What the Gram matrices' elements off the diagonal are multiplied with. */
-  reduce_non_diagonal_ratio: number;
-  /** Always: weights are [out, in]. */
-  weight_transpose: true;
-  /** Merges patch convolutions in this way too. */
-  include_convolutions: boolean;
-  /** How images are batched. */
-  dataloader_kwargs: DataloaderKwargs;
-}
+import {
+  type RegMeanParameters,
+  regmeanSettings,
+} from "../regmean/regmean_settings.ts";
 
 /** Merged values of each tensor that is not excluded. */
 type Facts = ReadonlyMap<string, Float32Array>;
@@ -57,22 +44,8 @@ interface Features {
  * RegMean. All images' features between two layers are in memory, the widest
  * after the stem: 1.6 MB an image for a ConvNeXt-base.
  */
-const regmeanPlusPlus: MergeMethod<Parameters, Facts> = {
-  granularity: "element",
-  pretrained: "needed",
-  parameters: z.strictObject({
-    num_regmean_examples: z.int().min(1).default(256),
-    exclude_param_names_regex: z.array(z.string()).default([]),
-    reduce_non_diagonal_ratio: z.number().min(0).max(1).default(0.95),
-    weight_transpose: z.literal(true).default(true),
-    include_convolutions: z.boolean().default(true),
-    dataloader_kwargs: dataloaderKwargs({ batch_size: 32, shuffle: true }),
-  }),
-  dataUse: ({ num_regmean_examples }) => ({
-    split: "train",
-    images: num_regmean_examples,
-    purpose: "for the Gram matrices of each linear map's inputs",
-  }),
+const regmeanPlusPlus: MergeMethod<RegMeanParameters, Facts> = {
+  ...regmeanSettings,
   async prepare(pool, parameters, { targets }) {
     const data = needData(pool, "regmean_plusplus");
     const features = new Map<string, Features[]>();
@@ -128,21 +101,17 @@ export default regmeanPlusPlus;
 async function readImages(
   data: PoolData,
   task: string,
-  { num_regmean_examples, dataloader_kwargs }: Parameters,
+  { num_regmean_examples, dataloader_kwargs }: RegMeanParameters,
 ): Promise<Features[]> {
-  const { batch_size, shuffle, seed } = dataloader_kwargs;
   const read: Features[] = [];
-  let seen = 0;
-  const batches = data.batches(task, {
-    split: "train",
-    batchSize: batch_size,
-    shuffle,
-    seed,
-  });
+  const batches = trainingBatches(
+    data,
+    task,
+    num_regmean_examples,
+    dataloader_kwargs,
+  );
   for await (const pixelValues of batches) {
     read.push(await download(pixelValues));
-    seen += pixelValues.shape[0];
-    if (seen >= num_regmean_examples) break;
   }
   return read;
 }
@@ -170,7 +139,7 @@ function layerGroups(model: tf.LayersModel): LayerGroup[] {
 function gramMatrices(
   layers: readonly NamedLayer[],
   batches: readonly Features[],
-  { exclude_param_names_regex, include_convolutions }: Parameters,
+  { exclude_param_names_regex, include_convolutions }: RegMeanParameters,
 ): Map<string, tf.Tensor2D> {
   const grams = new GramMatrices();
   for (const { values, shape } of batches) {
