@@ -1,52 +1,22 @@
 // The arithmetic of ConvNeXt's block on a group of rows, for one kind of
-// processor: convnext_block.cc includes it once for each, with VECTOR values in
-// a register, in a namespace and under a target of its own. No include guard.
+// processor: convnext_block.cc includes it once for each, see
+// for_each_processor.h.
 //
 // Rows are turned into tiles [channels][kTile]: a register holds one channel of
 // VECTOR rows, a weight is spread over a register. So what one product leaves
 // is what the next one takes, and LayerNorm has no sums across a register.
 
-typedef float Vector __attribute__((vector_size(4 * VECTOR)));
+#include "vector_math.h"
+
 typedef int Indices __attribute__((vector_size(4 * VECTOR)));
 
 constexpr int kTile = 2 * VECTOR;
 // Columns at once: accumulators fill the registers but for four.
 constexpr int kColumns = VECTOR == 16 ? kPanel : kPanel / 2;
 
-inline Vector Load(const float* from) {
-  Vector vector;
-  std::memcpy(&vector, from, sizeof(vector));
-  return vector;
-}
-
-inline void Store(const Vector& vector, float* to) {
-  std::memcpy(to, &vector, sizeof(vector));
-}
-
-inline Vector Spread(float value) { return value - Vector{}; }
-
-inline Vector Clamp(const Vector& x, float limit) {
-  const Vector low = x < -limit ? Spread(-limit) : x;
-  return low > limit ? Spread(limit) : low;
-}
-
-// x (1 + erf(x / sqrt 2)) / 2, erf by the rational function that Eigen takes.
+// x (1 + erf(x / sqrt 2)) / 2.
 inline Vector Gelu(const Vector& x) {
-  const Vector t = Clamp(x * 0.70710678118654752f, 4);
-  const Vector s = t * t;
-  Vector p = Spread(-2.72614225801306e-10f);
-  p = p * s + 2.77068142495902e-08f;
-  p = p * s - 2.10102402082508e-06f;
-  p = p * s - 5.69250639462346e-05f;
-  p = p * s - 7.34990630326855e-04f;
-  p = p * s - 2.95459980854025e-03f;
-  p = p * s - 1.60960333262415e-02f;
-  Vector q = Spread(-1.45660718464996e-05f);
-  q = q * s - 2.13374055278905e-04f;
-  q = q * s - 1.68282697438203e-03f;
-  q = q * s - 7.37332916720468e-03f;
-  q = q * s - 1.42647390514189e-02f;
-  return (x * 0.5f) * (t * p / q + 1.0f);
+  return (x * 0.5f) * Gate(x * 0.70710678118654752f);
 }
 
 // Turns VECTOR x VECTOR values over: log2(VECTOR) rounds of exchanges.

@@ -18,11 +18,14 @@ export const sources: readonly string[] = [
 /** What they include. */
 const headers: readonly string[] = [
   "block_rows.h",
+  "for_each_processor.h",
+  "processor.h",
   "training_operation.h",
   "training_patch_rows.h",
   "training_products.h",
   "training_rows.h",
   "training_taps.h",
+  "vector_math.h",
 ];
 
 const pathOf = (name: string): string =>

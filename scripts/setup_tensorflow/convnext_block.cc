@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "processor.h"
 #include "tensorflow/core/framework/common_shape_fns.h"
 #include "tensorflow/core/framework/op.h"
 #include "tensorflow/core/framework/op_kernel.h"
@@ -48,36 +49,11 @@ struct Kernels {
                 int64_t, float*);
 };
 
-#define VECTOR 16
-#pragma GCC push_options
-#pragma GCC target("arch=x86-64-v4,prefer-vector-width=512")
-#pragma GCC optimize("fp-contract=fast")
-namespace avx512 {
-#include "block_rows.h"
-}
-#pragma GCC pop_options
-#undef VECTOR
+#define PROCESSOR_CODE "block_rows.h"
+#include "for_each_processor.h"
 
-#define VECTOR 8
-#pragma GCC push_options
-#pragma GCC target("arch=x86-64-v3")
-#pragma GCC optimize("fp-contract=fast")
-namespace avx2 {
-#include "block_rows.h"
-}
-#pragma GCC pop_options
-#undef VECTOR
-
-// The processor's, or nothing: then the operation is not there.
 const Kernels* ProcessorKernels() {
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")) {
-    return &avx512::kKernels;
-  }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    return &avx2::kKernels;
-  }
-  return nullptr;
+  return Supported(&avx512::kKernels, &avx2::kKernels);
 }
 
 // Values of the widest layer that a group of rows may have: half of a small

@@ -20,27 +20,8 @@ struct DepthwiseKernels {
                    int64_t, int64_t, int64_t, float*, float*, float*);
 };
 
-#define VECTOR 16
-#pragma GCC push_options
-#pragma GCC target("arch=x86-64-v4,prefer-vector-width=512")
-#pragma GCC optimize("fp-contract=fast")
-namespace avx512 {
-#include "training_products.h"
-#include "training_taps.h"
-}
-#pragma GCC pop_options
-#undef VECTOR
-
-#define VECTOR 8
-#pragma GCC push_options
-#pragma GCC target("arch=x86-64-v3")
-#pragma GCC optimize("fp-contract=fast")
-namespace avx2 {
-#include "training_products.h"
-#include "training_taps.h"
-}
-#pragma GCC pop_options
-#undef VECTOR
+#define PROCESSOR_CODE "training_taps.h"
+#include "for_each_processor.h"
 
 const DepthwiseKernels* ProcessorKernels(DepthwiseKernels*) {
   return Supported(&avx512::kKernels, &avx2::kKernels);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "processor.h"
 #include "tensorflow/core/framework/common_shape_fns.h"
 #include "tensorflow/core/framework/op.h"
 #include "tensorflow/core/framework/op_kernel.h"
@@ -11,6 +12,7 @@
 namespace convnext_fusion_training {
 
 namespace tf = tensorflow;
+using convnext_fusion::Supported;
 
 // Sums over rows are taken in so many parts, whatever the number of threads.
 constexpr int64_t kParts = 8;
@@ -54,19 +56,6 @@ class Operation : public tf::OpKernel {
     }
   }
 };
-
-// The functions for this processor, or nothing: then an operation is not there.
-template <typename Kernels>
-const Kernels* Supported(const Kernels* avx512, const Kernels* avx2) {
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")) {
-    return avx512;
-  }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    return avx2;
-  }
-  return nullptr;
-}
 
 // An operation of which each kind of processor has its own functions; a file's
 // ProcessorKernels chooses them.

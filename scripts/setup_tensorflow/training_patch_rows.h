@@ -1,5 +1,7 @@
 // Convolutions of patches that do not overlap, for one kind of processor:
-// training_patches.cc includes it after training_products.h. No include guard.
+// training_patches.cc includes it once for each, see for_each_processor.h.
+
+#include "training_products.h"
 
 // Copies the patches of rows [begin, end) to a matrix.
 inline void Gather(const Patches& p, const float* image, int64_t begin,

@@ -1,20 +1,7 @@
-// Products of small matrices, for one kind of processor: each .cc includes it
-// once for each, with VECTOR values in a register, in a namespace and under a
-// target of its own. No include guard. Channels are a multiple of 16.
+// Products of small matrices, for one kind of processor. Channels are a multiple
+// of 16. No include guard, see for_each_processor.h.
 
-typedef float Vector __attribute__((vector_size(4 * VECTOR)));
-
-inline Vector Load(const float* from) {
-  Vector vector;
-  std::memcpy(&vector, from, sizeof(vector));
-  return vector;
-}
-
-inline void Store(const Vector& vector, float* to) {
-  std::memcpy(to, &vector, sizeof(vector));
-}
-
-inline Vector Spread(float value) { return value - Vector{}; }
+#include "vector_math.h"
 
 // Some rows and columns of a product; a's rows may lie beside each other.
 template <int kRows, int kVectors>

@@ -1,5 +1,7 @@
 // The arithmetic of training a ConvNeXt block, for one kind of processor:
-// training_block.cc includes it after training_products.h. No include guard.
+// training_block.cc includes it once for each, see for_each_processor.h.
+
+#include "training_products.h"
 
 typedef int Integers __attribute__((vector_size(4 * VECTOR)));
 
@@ -7,26 +9,6 @@ inline float Sum(const Vector& vector) {
   float sum = 0;
   for (int i = 0; i < VECTOR; i++) sum += vector[i];
   return sum;
-}
-
-// 1 + erf, by the rational function that Eigen takes.
-inline Vector Gate(const Vector& u) {
-  Vector t = u < -4.0f ? Spread(-4) : u;
-  t = t > 4.0f ? Spread(4) : t;
-  const Vector s = t * t;
-  Vector p = Spread(-2.72614225801306e-10f);
-  p = p * s + 2.77068142495902e-08f;
-  p = p * s - 2.10102402082508e-06f;
-  p = p * s - 5.69250639462346e-05f;
-  p = p * s - 7.34990630326855e-04f;
-  p = p * s - 2.95459980854025e-03f;
-  p = p * s - 1.60960333262415e-02f;
-  Vector q = Spread(-1.45660718464996e-05f);
-  q = q * s - 2.13374055278905e-04f;
-  q = q * s - 1.68282697438203e-03f;
-  q = q * s - 7.37332916720468e-03f;
-  q = q * s - 1.42647390514189e-02f;
-  return t * p / q + 1.0f;
 }
 
 // The exponential of what is not positive: a power of 2 times a polynomial.

@@ -1,5 +1,7 @@
 // Depthwise convolutions and their gradients, for one kind of processor:
-// training_depthwise.cc includes it after training_products.h. No include guard.
+// training_depthwise.cc includes it once for each, see for_each_processor.h.
+
+#include "training_products.h"
 
 // VECTOR channels of an image, with zeros around.
 inline void Surround(const float* from, int64_t height, int64_t width,
