@@ -32,6 +32,10 @@ const NEEDS = {
       "--allow-env=CONVNEXT_FUSION_TENSORFLOW,XDG_CACHE_HOME,HOME,USERPROFILE,CUDA_VISIBLE_DEVICES,TF_*",
     ],
   },
+  webgpu: {
+    what: "looks for a GPU on Linux (backend=webgpu or auto): keeps it silent",
+    flags: ["--allow-env=XDG_RUNTIME_DIR"],
+  },
 } as const;
 
 /** Something that a command may need. */
@@ -43,25 +47,31 @@ export const PERMISSIONS: Readonly<
 > = {
   run: {
     always: ["read", "write"],
-    sometimes: ["images", "hub", "tensorflow"],
+    sometimes: ["images", "hub", "tensorflow", "webgpu"],
   },
   search: {
     always: ["read", "write"],
-    sometimes: ["images", "hub", "tensorflow"],
+    sometimes: ["images", "hub", "tensorflow", "webgpu"],
   },
   evaluate: {
     always: ["read"],
-    sometimes: ["write", "images", "hub", "tensorflow"],
+    sometimes: ["write", "images", "hub", "tensorflow", "webgpu"],
   },
   finetune: {
     always: ["read", "write"],
-    sometimes: ["images", "hub", "tensorflow"],
+    sometimes: ["images", "hub", "tensorflow", "webgpu"],
   },
-  predict: { always: ["read", "images"], sometimes: ["hub", "tensorflow"] },
+  predict: {
+    always: ["read", "images"],
+    sometimes: ["hub", "tensorflow", "webgpu"],
+  },
   analyze: { always: ["read"], sometimes: ["write", "hub"] },
   "merge-info": { always: ["read"], sometimes: [] },
   inspect: { always: ["read"], sometimes: ["hub"] },
-  convert: { always: ["read", "write"], sometimes: ["hub", "tensorflow"] },
+  convert: {
+    always: ["read", "write"],
+    sometimes: ["hub", "tensorflow", "webgpu"],
+  },
   push: { always: ["read", "upload"], sometimes: [] },
   list: { always: ["read"], sometimes: [] },
 };

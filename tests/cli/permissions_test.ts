@@ -43,6 +43,7 @@ function uses(folder: string): Record<string, Use[]> {
     run: [
       { words: [...merge, "backend=wasm"] },
       { words: [...merge, "backend=tensorflow"], needs: ["tensorflow"] },
+      { words: [...merge, "backend=auto"], needs: ["webgpu"] },
     ],
     evaluate: [
       { words: [...tasks, "backend=wasm"] },
@@ -121,6 +122,9 @@ Deno.test("each command runs under the permissions that it states, and tells of 
       const args = name === "run" ? words : [name, ...words];
       const result = await runWith(flags, args, env);
       assertEquals(result.code, 0, `${name} ${flags}: ${result.stderr}`);
+      if (needs.includes("webgpu")) {
+        assert(!result.stderr.includes("XDG_RUNTIME_DIR"), result.stderr);
+      }
       if (!DEPRIVED.has(name) || needs.length > 0) return;
       for (const flag of flags) {
         const rest = flags.filter((other) => other !== flag);
@@ -171,6 +175,7 @@ Deno.test("the task `fusion` has what the commands need together, and no more", 
     "images",
     "hub",
     "tensorflow",
+    "webgpu",
   ])
     .map((flag) => {
       const [name, values] = flag.split("=");
