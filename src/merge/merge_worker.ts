@@ -2,22 +2,15 @@
  * A thread that merges chunks on a WebAssembly backend of its own. It opens
  * the checkpoints itself, so that nothing but results crosses threads.
  */
-/// <reference lib="deno.worker" />
 import { useBackend } from "../backend/mod.ts";
 import { openCheckpoint, readInThisThread } from "../checkpoint/mod.ts";
-import { FusionError } from "../fusion_error.ts";
-import { type Executor, localExecutor } from "./executor.ts";
+import { type Answerer, answerRequests } from "./answer_requests.ts";
+import type { Chunk } from "./chunk.ts";
+import { localExecutor } from "./executor.ts";
 import type { MergeMethod } from "./method.ts";
-import type {
-  ChunkRequest,
-  WorkerAnswer,
-  WorkerRequest,
-  WorkerSetup,
-} from "./worker_protocol.ts";
+import type { MergeSetup } from "./worker_protocol.ts";
 
-let executor: Promise<Executor> | undefined;
-
-async function start(setup: WorkerSetup): Promise<Executor> {
+async function start(setup: MergeSetup): Promise<Answerer<Chunk>> {
   readInThisThread();
   const [module, sources] = await Promise.all([
     import(setup.module) as Promise<
@@ -27,41 +20,21 @@ async function start(setup: WorkerSetup): Promise<Executor> {
     useBackend("wasm", { wasmThreads: 1 }),
   ]);
   const { name, parameters, facts, modelNames, allowNonfinite } = setup;
-  return localExecutor({
+  const executor = localExecutor({
     bound: { name, parameters, method: module.default },
     facts,
     modelNames,
     sources,
     allowNonfinite,
   });
-}
-
-async function answer({ id, chunk }: ChunkRequest): Promise<void> {
-  try {
-    const { run } = await executor!;
-    await run(chunk, (values) => {
-      const copy = values.slice();
-      postAnswer({ id, values: copy }, [copy.buffer]);
+  return async (chunk) => {
+    let merged = new Float32Array();
+    await executor.run(chunk, (values) => {
+      merged = values.slice();
       return Promise.resolve();
     });
-  } catch (error) {
-    postAnswer({
-      id,
-      error: (error as Error).message,
-      isFusionError: error instanceof FusionError,
-    });
-  }
+    return { answer: merged, transfer: [merged.buffer] };
+  };
 }
 
-function postAnswer(answer: WorkerAnswer, transfer: ArrayBuffer[] = []): void {
-  self.postMessage(answer, transfer);
-}
-
-self.onmessage = ({ data }: MessageEvent<WorkerRequest>) => {
-  if ("setup" in data) {
-    executor = start(data.setup);
-    executor.catch(() => {}); // told with the first chunk
-  } else {
-    answer(data);
-  }
-};
+answerRequests(start);

@@ -1,12 +1,7 @@
-import { MethodError } from "../fusion_error.ts";
 import type { ChunkContext } from "./chunk.ts";
 import type { Executor } from "./executor.ts";
-import type { WorkerAnswer, WorkerRequest } from "./worker_protocol.ts";
-
-interface Waiting {
-  resolve(values: Float32Array): void;
-  reject(error: Error): void;
-}
+import type { MergeSetup } from "./worker_protocol.ts";
+import { WorkerThreads } from "./worker_threads.ts";
 
 /** Chunks that each worker has under way: one is read while one is computed. */
 const CHUNKS_A_WORKER = 2;
@@ -18,65 +13,27 @@ const CHUNKS_A_WORKER = 2;
  * @param threads How many threads.
  */
 export function workerExecutor(
-  context: ChunkContext,
+  { bound, facts, modelNames, allowNonfinite, sources }: ChunkContext,
   threads: number,
 ): Executor {
-  const waiting = new Map<number, Waiting>();
-  const { bound, facts, modelNames, allowNonfinite, sources } = context;
-  const fail = (error: Error): void => {
-    for (const { reject } of waiting.values()) reject(error);
-    waiting.clear();
+  const setup: MergeSetup = {
+    module: bound.module!,
+    name: bound.name,
+    parameters: bound.parameters,
+    facts,
+    modelNames,
+    paths: sources.map((source) => source.location!),
+    allowNonfinite,
   };
-  const workers = Array.from({ length: threads }, () => {
-    const worker = new Worker(
-      new URL("./merge_worker.ts", import.meta.url).href,
-      { type: "module" },
-    );
-    const request: WorkerRequest = {
-      setup: {
-        module: bound.module!,
-        name: bound.name,
-        parameters: bound.parameters,
-        facts,
-        modelNames,
-        paths: sources.map((source) => source.location!),
-        allowNonfinite,
-      },
-    };
-    worker.postMessage(request);
-    worker.onmessage = ({ data }: MessageEvent<WorkerAnswer>) => {
-      const chunk = waiting.get(data.id);
-      waiting.delete(data.id);
-      if ("values" in data) chunk?.resolve(data.values);
-      else {
-        chunk?.reject(
-          data.isFusionError
-            ? new MethodError(data.error)
-            : new Error(data.error),
-        );
-      }
-    };
-    worker.onerror = (event) => {
-      event.preventDefault();
-      fail(new Error(`a merge thread failed: ${event.message}`));
-    };
-    return worker;
-  });
-  let count = 0;
+  const workers = new WorkerThreads(
+    new URL("./merge_worker.ts", import.meta.url),
+    setup,
+    threads,
+  );
   return {
     parallel: threads * CHUNKS_A_WORKER,
-    async run(chunk, consume) {
-      const id = count++;
-      const values = await new Promise<Float32Array>((resolve, reject) => {
-        waiting.set(id, { resolve, reject });
-        const request: WorkerRequest = { id, chunk };
-        workers[id % threads]!.postMessage(request);
-      });
-      await consume(values);
-    },
-    close() {
-      for (const worker of workers) worker.terminate();
-      fail(new Error("the merge was ended"));
-    },
+    run: async (chunk, consume) =>
+      await consume(await workers.ask(chunk) as Float32Array),
+    close: () => workers.close(),
   };
 }

@@ -1,7 +1,15 @@
-import type { Chunk } from "./chunk.ts";
+/** What a thread is told: first its setup, then requests. */
+export type WorkerMessage =
+  | { setup: unknown }
+  | { id: number; request: unknown };
 
-/** What a merge worker is told first. */
-export interface WorkerSetup {
+/** What a thread answers to the request of the same `id`. */
+export type WorkerAnswer =
+  | { id: number; answer: unknown }
+  | { id: number; error: string; isFusionError: boolean };
+
+/** What a merge worker is told first; its requests are chunks. */
+export interface MergeSetup {
   /** URL of the method's module. */
   module: string;
   /** The method's name. */
@@ -17,19 +25,3 @@ export interface WorkerSetup {
   /** Goes on when a source holds NaN or infinity. */
   allowNonfinite: boolean;
 }
-
-/** A chunk that a merge worker is to merge. */
-export interface ChunkRequest {
-  /** Comes back with the answer. */
-  id: number;
-  /** The chunk. */
-  chunk: Chunk;
-}
-
-/** What a merge worker is told. */
-export type WorkerRequest = { setup: WorkerSetup } | ChunkRequest;
-
-/** What a merge worker answers. */
-export type WorkerAnswer =
-  | { id: number; values: Float32Array }
-  | { id: number; error: string; isFusionError: boolean };

@@ -1,10 +1,9 @@
 import type { StateDict } from "../../checkpoint/mod.ts";
-import { MethodError } from "../../fusion_error.ts";
+import { WorkerThreads } from "../worker_threads.ts";
 import type { ElementPasses } from "./element_passes.ts";
 import type { BracketCounts, MagnitudeBracket } from "./magnitude_bracket.ts";
 import type { ElementPlan } from "./plan.ts";
 import type {
-  ElementAnswer,
   ElementRange,
   ElementRequest,
   ElementSetup,
@@ -15,20 +14,13 @@ import type {
 /** Merges under way a thread: the next is there when one is done. */
 const MERGES_A_THREAD = 2;
 
-interface Waiting {
-  resolve(answer: ElementTasks[ElementTask]["answer"]): void;
-  reject(error: Error): void;
-}
-
 /** Threads that pass over the elements of checkpoints and merge them. */
 export class ElementThreads implements ElementPasses {
   /** How many merges may be under way. */
   readonly parallel: number;
   readonly #sources: readonly StateDict[];
-  readonly #workers: readonly Worker[];
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #workers: WorkerThreads;
   readonly #buffers: SharedArrayBuffer[] = [];
-  #count = 0;
 
   /**
    * @param sources The models, then `_pretrained_` if there is one; all have a
@@ -47,20 +39,11 @@ export class ElementThreads implements ElementPasses {
       hasPretrained,
       allowNonfinite,
     };
-    this.#workers = Array.from({ length: threads }, () => {
-      const worker = new Worker(
-        new URL("./element_worker.ts", import.meta.url).href,
-        { type: "module" },
-      );
-      worker.postMessage(setup);
-      worker.onmessage = ({ data }: MessageEvent<ElementAnswer>) =>
-        this.#take(data);
-      worker.onerror = (event) => {
-        event.preventDefault();
-        this.#fail(new Error(`a merge thread failed: ${event.message}`));
-      };
-      return worker;
-    });
+    this.#workers = new WorkerThreads(
+      new URL("./element_worker.ts", import.meta.url),
+      setup,
+      threads,
+    );
   }
 
   /** As {@linkcode ElementPasses.count}. */
@@ -108,7 +91,7 @@ export class ElementThreads implements ElementPasses {
   ): Promise<void> {
     const length = range.end - range.begin;
     const buffer = this.#takeBuffer(length);
-    await this.#ask(this.#next(), ["merge", { range, plan, buffer }]);
+    await this.#ask(["merge", { range, plan, buffer }]);
     await consume(new Float32Array(buffer, 0, length));
     this.#buffers.push(buffer);
   }
@@ -124,16 +107,11 @@ export class ElementThreads implements ElementPasses {
   ): Promise<{ values: Float32Array[]; release(): void }> {
     const length = range.end - range.begin;
     const buffers = this.#sources.map(() => this.#takeBuffer(length));
-    await this.#ask(this.#next(), ["read", { range, buffers }]);
+    await this.#ask(["read", { range, buffers }]);
     return {
       values: buffers.map((buffer) => new Float32Array(buffer, 0, length)),
       release: () => this.#buffers.push(...buffers),
     };
-  }
-
-  /** The thread whose turn it is. */
-  #next(): number {
-    return this.#count % this.#workers.length;
   }
 
   /** Memory for so many elements: the smallest that is free and enough. */
@@ -150,55 +128,33 @@ export class ElementThreads implements ElementPasses {
 
   /** Ends the threads. */
   close(): void {
-    for (const worker of this.#workers) worker.terminate();
-    this.#fail(new Error("the merge was ended"));
+    this.#workers.close();
   }
 
   /** Every thread does a task on its share of the ranges. */
   async #all<T extends ElementTask>(
     ranges: readonly ElementRange[],
-    task: (
-      part: readonly ElementRange[],
-    ) => [task: T, request: ElementTasks[T]["request"]],
+    task: (part: readonly ElementRange[]) => ElementRequest<T>,
   ): Promise<ElementTasks[T]["answer"][]> {
-    const { length } = this.#workers;
+    const { count } = this.#workers;
     return await Promise.all(
-      this.#workers.map((_, thread) =>
-        this.#ask(
-          thread,
-          task(ranges.filter((_, i) => i % length === thread)),
-        )
+      Array.from(
+        { length: count },
+        (_, thread) =>
+          this.#ask(
+            task(ranges.filter((_, i) => i % count === thread)),
+            thread,
+          ),
       ),
     );
   }
 
   async #ask<T extends ElementTask>(
-    thread: number,
-    [task, request]: [task: T, request: ElementTasks[T]["request"]],
+    request: ElementRequest<T>,
+    thread?: number,
   ): Promise<ElementTasks[T]["answer"]> {
-    const id = this.#count++;
-    const message: ElementRequest<T> = { id, task, request };
-    return await new Promise<ElementTasks[T]["answer"]>((resolve, reject) => {
-      this.#waiting.set(id, { resolve: resolve as Waiting["resolve"], reject });
-      this.#workers[thread]!.postMessage(message);
-    });
-  }
-
-  #take(data: ElementAnswer): void {
-    const waiting = this.#waiting.get(data.id);
-    this.#waiting.delete(data.id);
-    if ("answer" in data) waiting?.resolve(data.answer);
-    else {
-      waiting?.reject(
-        data.isFusionError
-          ? new MethodError(data.error)
-          : new Error(data.error),
-      );
-    }
-  }
-
-  #fail(error: Error): void {
-    for (const { reject } of this.#waiting.values()) reject(error);
-    this.#waiting.clear();
+    return await this.#workers.ask(request, thread) as ElementTasks[T][
+      "answer"
+    ];
   }
 }

@@ -3,19 +3,17 @@
  * checkpoints itself, so that nothing but results crosses threads, and loads no
  * TensorFlow.js: it is there in the time that reading a few chunks takes.
  */
-/// <reference lib="deno.worker" />
 import {
   openCheckpoint,
   readInThisThread,
   type StateDict,
 } from "../../checkpoint/mod.ts";
-import { FusionError } from "../../fusion_error.ts";
+import { type Answerer, answerRequests } from "../answer_requests.ts";
 import { checkFinite, NONFINITE_HINT } from "../check_finite.ts";
 import { MagnitudeCounts } from "./count_magnitudes.ts";
 import { ElementMemory } from "./element_memory.ts";
 import { BINS } from "./magnitude_bracket.ts";
 import type {
-  ElementAnswer,
   ElementRange,
   ElementRequest,
   ElementSetup,
@@ -153,46 +151,23 @@ class ElementThread {
   }
 }
 
-let thread: Promise<ElementThread> | undefined;
-
-async function start(setup: ElementSetup): Promise<ElementThread> {
+async function start(setup: ElementSetup): Promise<Answerer<ElementRequest>> {
   readInThisThread();
-  return new ElementThread(
+  const thread = new ElementThread(
     setup,
     await Promise.all(setup.paths.map((path) => openCheckpoint(path))),
   );
-}
-
-async function answer<T extends ElementTask>(
-  { id, task, request }: ElementRequest<T>,
-): Promise<void> {
-  try {
-    const does = (await thread!)[task] as (
+  // Tasks share the memory: one after the other.
+  let last: Promise<unknown> = Promise.resolve();
+  return async ([task, request]) => {
+    const does = thread[task] as (
       this: ElementThread,
-      request: ElementTasks[T]["request"],
-    ) => Promise<ElementTasks[T]["answer"]>;
-    post({ id, answer: await does.call(await thread!, request) });
-  } catch (error) {
-    post({
-      id,
-      error: (error as Error).message,
-      isFusionError: error instanceof FusionError,
-    });
-  }
+      request: ElementTasks[ElementTask]["request"],
+    ) => Promise<ElementTasks[ElementTask]["answer"]>;
+    const answering = last.then(() => does.call(thread, request));
+    last = answering.catch(() => {}); // its own asker is told
+    return { answer: await answering };
+  };
 }
 
-function post(answer: ElementAnswer): void {
-  self.postMessage(answer);
-}
-
-// Tasks share the memory: one after the other.
-let last: Promise<void> = Promise.resolve();
-
-self.onmessage = ({ data }: MessageEvent<ElementSetup | ElementRequest>) => {
-  if ("paths" in data) {
-    thread = start(data);
-    thread.catch(() => {}); // told with the first task
-  } else {
-    last = last.then(() => answer(data));
-  }
-};
+answerRequests(start);

@@ -58,17 +58,8 @@ export interface ElementTasks {
 /** Name of a task. */
 export type ElementTask = keyof ElementTasks;
 
-/** A task for an element thread. */
-export interface ElementRequest<T extends ElementTask = ElementTask> {
-  /** Comes back with the answer. */
-  readonly id: number;
-  /** Which task. */
-  readonly task: T;
-  /** What it needs. */
-  readonly request: ElementTasks[T]["request"];
-}
-
-/** What an element thread answers. */
-export type ElementAnswer =
-  | { id: number; answer: ElementTasks[ElementTask]["answer"] }
-  | { id: number; error: string; isFusionError: boolean };
+/** A task for an element thread, with what it needs. */
+export type ElementRequest<T extends ElementTask = ElementTask> = readonly [
+  task: T,
+  request: ElementTasks[T]["request"],
+];
