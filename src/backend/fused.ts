@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { gelu } from "./gelu.ts";
 import { nativeDepthwise, nativePointwise } from "./native_fused.ts";
 import { recordsGradients } from "./records_gradients.ts";
-import { addInPlace, geluInPlace } from "./wasm_kernels.ts";
+import { addInPlace, geluInPlace } from "./wasm/kernels.ts";
 
 /** What follows a product in {@linkcode pointwise}. */
 export interface PointwiseOptions {

@@ -1,50 +1,74 @@
 import * as tf from "@tensorflow/tfjs";
-import { nativeBlock, nativePack } from "./native_fused.ts";
+import { depthwiseConvolution } from "./fused.ts";
+import { nativeBlock, nativePackBlock } from "./native_fused.ts";
 
-/** What follows the depthwise convolution in a block of ConvNeXt. */
+/** The kernels of a block of ConvNeXt. */
+export interface BlockKernels {
+  /** Depthwise, [7, 7, channels, 1]. */
+  convolution: tf.Tensor;
+  /** The first product's, [channels, hidden]. */
+  spread: tf.Tensor;
+  /** The second product's, [hidden, channels]. */
+  gather: tf.Tensor;
+}
+
+/** The weights of a block of ConvNeXt. */
 export interface BlockWeights {
+  /** As {@linkcode packBlock} gives them. */
+  packed: BlockKernels;
+  /** The convolution's, [channels]. */
+  convolutionBias: tf.Tensor;
   /** LayerNorm's, [channels]. */
   normWeight: tf.Tensor;
   /** LayerNorm's, [channels]. */
   normBias: tf.Tensor;
-  /** The first product's kernel, [channels, hidden], packed. */
-  spreadPacked: tf.Tensor;
-  /** Its bias, [hidden]. */
+  /** The first product's, [hidden]. */
   spreadBias: tf.Tensor;
-  /** The second product's kernel, [hidden, channels], packed. */
-  gatherPacked: tf.Tensor;
-  /** Its bias, [channels]. */
+  /** The second product's, [channels]. */
   gatherBias: tf.Tensor;
 }
 
-/**
- * Puts a product's kernel in the order in which {@linkcode fusedBlock} reads
- * it.
- *
- * @param kernel [in, out], float32.
- * @returns Nothing where the backend has no fused block: only TensorFlow's
- * library on x86 processors has.
- */
-export function packKernel(kernel: tf.Tensor2D): tf.Tensor | undefined {
-  return nativePack(kernel);
+/** What a block has besides weights. */
+export interface BlockOptions {
+  /** Added to LayerNorm's variance. */
+  epsilon: number;
+  /** The function between the products. */
+  activation: "gelu" | "relu";
 }
 
 /**
- * LayerNorm, product, activation, product and residual in one operation, for
- * inference: no gradient flows through it.
+ * Puts a block's kernels in the order in which {@linkcode fusedBlock} reads
+ * them.
  *
- * @param features [..., channels], float32.
- * @param residual The same shape.
- * @param weights With kernels that {@linkcode packKernel} has packed.
+ * @param kernels float32.
+ * @returns New tensors; nothing where the backend has no fused block: only
+ * TensorFlow's library on x86 processors has.
+ */
+export function packBlock(kernels: BlockKernels): BlockKernels | undefined {
+  return nativePackBlock(kernels);
+}
+
+/**
+ * Depthwise convolution, LayerNorm, product, activation, product and residual,
+ * for inference: no gradient flows through it.
+ *
+ * @param features [batch, height, width, channels], float32.
+ * @param weights With packed kernels.
  * @param options LayerNorm's epsilon, and the function between the products.
  * @returns The shape of `features`.
  * @throws {BackendError} When the weights' shapes do not fit.
  */
-export function fusedBlock<T extends tf.Tensor>(
-  features: T,
-  residual: T,
+export function fusedBlock(
+  features: tf.Tensor4D,
   weights: BlockWeights,
-  options: { epsilon: number; activation: "gelu" | "relu" },
-): T {
-  return tf.tidy(() => nativeBlock(features, residual, weights, options) as T);
+  options: BlockOptions,
+): tf.Tensor4D {
+  return tf.tidy(() => {
+    const convolved = depthwiseConvolution(
+      features,
+      weights.packed.convolution as tf.Tensor4D,
+      weights.convolutionBias as tf.Tensor1D,
+    );
+    return nativeBlock(convolved, features, weights, options) as tf.Tensor4D;
+  });
 }

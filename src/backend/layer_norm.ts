@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { nativeLayerNorm } from "./native_fused.ts";
 import { recordsGradients } from "./records_gradients.ts";
-import { wasmLayerNorm } from "./wasm_kernels.ts";
+import { wasmLayerNorm } from "./wasm/kernels.ts";
 
 /**
  * LayerNorm over the last axis; differentiable where gradients are recorded,

@@ -16,7 +16,13 @@ export {
   pointwise,
   type PointwiseOptions,
 } from "./fused.ts";
-export { type BlockWeights, fusedBlock, packKernel } from "./fused_block.ts";
+export {
+  type BlockKernels,
+  type BlockOptions,
+  type BlockWeights,
+  fusedBlock,
+  packBlock,
+} from "./fused_block.ts";
 export { gelu } from "./gelu.ts";
 export { layerNorm } from "./layer_norm.ts";
 export { useBackend, type UseBackendOptions } from "./use_backend.ts";

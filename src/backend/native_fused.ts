@@ -1,6 +1,10 @@
-import type * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs";
 import { BackendError } from "../fusion_error.ts";
-import type { BlockWeights } from "./fused_block.ts";
+import type {
+  BlockKernels,
+  BlockOptions,
+  BlockWeights,
+} from "./fused_block.ts";
 import { type NativeAttributes, nativeOp } from "./native.ts";
 import { activeTensorflow } from "./tensorflow.ts";
 
@@ -103,26 +107,35 @@ export function nativeLayerNorm(
   return has("layerNorm", run) ? run() : undefined;
 }
 
-/** A kernel as {@linkcode nativeBlock} takes it, where that can run. */
-export function nativePack(kernel: tf.Tensor2D): tf.Tensor | undefined {
-  const run = (): tf.Tensor => nativeOp("ConvNextFusionPack", [kernel])[0]!;
-  return has("pack", run) ? run() : undefined;
+/** Kernels as {@linkcode nativeBlock} takes them, where that can run. */
+export function nativePackBlock(
+  { convolution, spread, gather }: BlockKernels,
+): BlockKernels | undefined {
+  const pack = (kernel: tf.Tensor): tf.Tensor =>
+    nativeOp("ConvNextFusionPack", [kernel])[0]!;
+  return has("pack", () => pack(spread))
+    ? {
+      convolution: tf.clone(convolution),
+      spread: pack(spread),
+      gather: pack(gather),
+    }
+    : undefined;
 }
 
 /** A block of ConvNeXt behind its convolution. */
 export function nativeBlock(
-  features: tf.Tensor,
+  convolved: tf.Tensor,
   residual: tf.Tensor,
   weights: BlockWeights,
-  { epsilon, activation }: { epsilon: number; activation: "gelu" | "relu" },
+  { epsilon, activation }: BlockOptions,
 ): tf.Tensor {
   return nativeOp("ConvNextFusionBlock", [
-    features,
+    convolved,
     weights.normWeight,
     weights.normBias,
-    weights.spreadPacked,
+    weights.packed.spread,
     weights.spreadBias,
-    weights.gatherPacked,
+    weights.packed.gather,
     weights.gatherBias,
     residual,
   ], { epsilon: { float: epsilon }, activation: { string: activation } })[0]!;

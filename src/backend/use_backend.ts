@@ -8,7 +8,7 @@ import {
   type BackendName,
 } from "./backend_name.ts";
 import { startTensorflow } from "./tensorflow.ts";
-import { startWasm } from "./wasm.ts";
+import { startWasm } from "./wasm/start.ts";
 import { startWebgpu } from "./webgpu.ts";
 
 async function startCpu(): Promise<string> {

@@ -146,6 +146,7 @@ export class ConvNextLayer extends tf.layers.Layer {
     const weight = (name: string): tf.Tensor => this.#weights[name]!.read();
     const canFuse = hiddenAct !== "silu" && !globalResponseNorm;
     const prepared = this.#prepared.of({
+      convolutionKernel: weight("dwconv.weight") as tf.Tensor4D,
       spreadKernel: weight("pwconv1.weight") as tf.Tensor2D,
       gatherKernel: weight("pwconv2.weight") as tf.Tensor2D,
       gatherBias: weight("pwconv2.bias"),
@@ -154,12 +155,12 @@ export class ConvNextLayer extends tf.layers.Layer {
         : undefined,
     }, canFuse);
     if (!canFuse || !prepared.packed) return this.#inSteps(residual, prepared);
-    return fusedBlock(this.#convolve(residual), residual, {
+    return fusedBlock(residual, {
+      packed: prepared.packed,
+      convolutionBias: weight("dwconv.bias"),
       normWeight: weight("layernorm.weight"),
       normBias: weight("layernorm.bias"),
-      spreadPacked: prepared.packed.spread,
       spreadBias: weight("pwconv1.bias"),
-      gatherPacked: prepared.packed.gather,
       gatherBias: prepared.gatherBias,
     }, { epsilon: EPSILON, activation: hiddenAct });
   }

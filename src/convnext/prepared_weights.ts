@@ -1,8 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
-import { packKernel } from "../backend/mod.ts";
+import { type BlockKernels, packBlock } from "../backend/mod.ts";
 
-/** The variables of a block's two products. */
-export interface ProductWeights {
+/** The variables of a block that inference prepares. */
+export interface PreparableWeights {
+  /** Depthwise, [7, 7, channels, 1] */
+  convolutionKernel: tf.Tensor4D;
   /** [channels, hidden] */
   spreadKernel: tf.Tensor2D;
   /** [hidden, channels] */
@@ -15,8 +17,8 @@ export interface ProductWeights {
 
 /** What inference multiplies by. */
 export interface Prepared {
-  /** Both kernels packed, where the backend runs the block in one operation. */
-  packed?: { spread: tf.Tensor; gather: tf.Tensor };
+  /** All kernels packed, where the backend runs the block in one operation. */
+  packed?: BlockKernels;
   /** [hidden, channels], with the layer scale multiplied in. */
   gatherKernel: tf.Tensor2D;
   /** [channels], with the layer scale multiplied in. */
@@ -39,9 +41,16 @@ export class PreparedWeights {
    * @param weights The block's variables.
    * @param pack Whether packed kernels are of use.
    */
-  of(weights: ProductWeights, pack: boolean): Prepared {
-    const { spreadKernel, gatherKernel, gatherBias, scale } = weights;
+  of(weights: PreparableWeights, pack: boolean): Prepared {
+    const {
+      convolutionKernel,
+      spreadKernel,
+      gatherKernel,
+      gatherBias,
+      scale,
+    } = weights;
     const sources = [
+      convolutionKernel.dataId,
       spreadKernel.dataId,
       gatherKernel.dataId,
       gatherBias.dataId,
@@ -60,7 +69,8 @@ export class PreparedWeights {
   }
 
   #prepare(
-    { spreadKernel, gatherKernel, gatherBias, scale }: ProductWeights,
+    { convolutionKernel, spreadKernel, gatherKernel, gatherBias, scale }:
+      PreparableWeights,
     pack: boolean,
   ): Prepared {
     const keep = <T extends tf.Tensor>(tensor: T): T => {
@@ -71,10 +81,16 @@ export class PreparedWeights {
       gatherKernel: scale ? tf.mul(gatherKernel, scale) : gatherKernel,
       gatherBias: scale ? keep(tf.mul(gatherBias, scale)) : gatherBias,
     };
-    const spread = pack ? packKernel(spreadKernel) : undefined;
-    const gather = spread && packKernel(prepared.gatherKernel);
-    if (spread && gather) {
-      prepared.packed = { spread: keep(spread), gather: keep(gather) };
+    const packed = pack
+      ? packBlock({
+        convolution: convolutionKernel,
+        spread: spreadKernel,
+        gather: prepared.gatherKernel,
+      })
+      : undefined;
+    if (packed) {
+      Object.values(packed).forEach(keep);
+      prepared.packed = packed;
     } else if (scale) {
       keep(prepared.gatherKernel);
     }

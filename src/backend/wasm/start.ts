@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
-import { BackendError } from "../fusion_error.ts";
-import { registerWasmGradients } from "./wasm_gradients.ts";
-import { wasmFolder, withWasmThreads } from "./wasm_threads.ts";
+import { BackendError } from "../../fusion_error.ts";
+import { registerWasmGradients } from "./gradients.ts";
+import { wasmFolder, withWasmThreads } from "./threads.ts";
 
 async function start(): Promise<void> {
   if (!await tf.setBackend("wasm")) {

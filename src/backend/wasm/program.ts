@@ -23,7 +23,7 @@ import {
   V128,
   vector,
   type WasmFunction,
-} from "../wasm_assembly.ts";
+} from "../../wasm_assembly.ts";
 
 // erf(x) = x P(x²) / Q(x²) for |x| < 4 to a few units of the last place: the
 // rational function that Eigen and XLA take too.

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
-import { emptyTensor } from "./tensor_memory.ts";
-import { wasmProgram } from "./wasm_program.ts";
+import { emptyTensor } from "../tensor_memory.ts";
+import { wasmProgram } from "./program.ts";
 
 /** Addresses are in bytes; every range holds a multiple of four values. */
 interface Program {
