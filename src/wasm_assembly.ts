@@ -67,6 +67,8 @@ export const scalar = {
   add: [0x6a],
   /** Difference of integers. */
   subtract: [0x6b],
+  /** Bits that both integers have. */
+  and: [0x71],
   /** Integer shifted left. */
   shiftLeft: [0x74],
   /** Integer shifted right, zeros coming in. */
@@ -93,6 +95,11 @@ export const lanes = {
   minus: simd(0xe5),
   /** Product. */
   times: simd(0xe6),
+  /**
+   * The first times the second plus the third, rounded once where the
+   * processor can: an instruction of "relaxed SIMD", which a runtime may lack.
+   */
+  multiplyAdd: simd(0x105),
   /** Quotient. */
   over: simd(0xe7),
   /** Minimum. */
@@ -155,22 +162,39 @@ export function integerLane(index: number): Code {
   return [...simd(0x1b), index];
 }
 
-/** The vector at an address that a local holds. */
-export function load(address: number): Code {
-  return [...get(address), ...simd(0), 0, 0];
+/** The vector at an address that a local holds, or some bytes after it. */
+export function load(address: number, offset = 0): Code {
+  return [...get(address), ...simd(0), 0, ...unsigned(offset)];
+}
+
+/** A vector of four times a local's number at an index. */
+export function spreadLane(local: number, index: number): Code {
+  const bytes = [0, 1, 2, 3].map((byte) => 4 * index + byte);
+  return [
+    ...get(local),
+    ...get(local),
+    ...simd(13),
+    ...[bytes, bytes, bytes, bytes].flat(),
+  ];
 }
 
 /** Puts a vector at an address. */
 export const store: Code = [...simd(0x0b), 0, 0];
 
+/** Puts zeros: takes an address, 0 and how many bytes. */
+export const fillMemory: Code = [0xfc, 11, 0];
+
+/** Copies: takes the address to write, that to read and how many bytes. */
+export const copyMemory: Code = [0xfc, 10, 0, 0];
+
+/** Goes on with an address by as many bytes as the code gives. */
+export function advanceBy(address: number, bytes: Code): Code {
+  return [...get(address), ...bytes, ...scalar.add, ...set(address)];
+}
+
 /** Goes 16 bytes on with each address. */
 export function advance(...addresses: number[]): Code {
-  return addresses.flatMap((address) => [
-    ...get(address),
-    ...integer(16),
-    ...scalar.add,
-    ...set(address),
-  ]);
+  return addresses.flatMap((address) => advanceBy(address, integer(16)));
 }
 
 /** Repeats while the address is below the end; at least once. */
@@ -191,18 +215,6 @@ export function repeat(body: Code, address: number, end: number): Code {
 /** Does something if the integer on the stack is not 0. */
 export function when(body: Code): Code {
   return [0x04, 0x40, ...body, 0x0b];
-}
-
-/** A polynomial of a local, highest coefficient first. */
-export function polynomial(
-  local: number,
-  coefficients: readonly number[],
-): Code {
-  return coefficients.flatMap((coefficient, i) =>
-    i === 0
-      ? [...vector(coefficient)]
-      : [...get(local), ...lanes.times, ...vector(coefficient), ...lanes.plus]
-  );
 }
 
 /** The sum of a vector's four numbers. */
@@ -253,7 +265,8 @@ export function assemble(
   functions: readonly WasmFunction[],
   { module, shared = false }: ImportedMemory,
 ): Uint8Array<ArrayBuffer> {
-  const limits = shared ? [3, 0, ...unsigned(65536)] : [0, 0];
+  // One page at least: with it, the runtime checks less on each access.
+  const limits = shared ? [3, 1, ...unsigned(65536)] : [0, 1];
   const sections: [number, number[]][] = [
     [
       1,

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { depthwiseConvolution } from "./fused.ts";
+import { wasmBlock, wasmPackBlock } from "./wasm/block.ts";
 import { nativeBlock, nativePackBlock } from "./native_fused.ts";
 
 /** The kernels of a block of ConvNeXt. */
@@ -42,10 +43,11 @@ export interface BlockOptions {
  *
  * @param kernels float32.
  * @returns New tensors; nothing where the backend has no fused block: only
- * TensorFlow's library on x86 processors has.
+ * TensorFlow's library on x86 processors has, and wasm for widths that are
+ * multiples of 8.
  */
 export function packBlock(kernels: BlockKernels): BlockKernels | undefined {
-  return nativePackBlock(kernels);
+  return nativePackBlock(kernels) ?? wasmPackBlock(kernels);
 }
 
 /**
@@ -64,6 +66,9 @@ export function fusedBlock(
   options: BlockOptions,
 ): tf.Tensor4D {
   return tf.tidy(() => {
+    if (tf.getBackend() === "wasm") {
+      return wasmBlock(features, weights, options);
+    }
     const convolved = depthwiseConvolution(
       features,
       weights.packed.convolution as tf.Tensor4D,

@@ -1,70 +1,13 @@
-import * as tf from "@tensorflow/tfjs";
+import type * as tf from "@tensorflow/tfjs";
 import { emptyTensor } from "../tensor_memory.ts";
-import { wasmProgram } from "./program.ts";
-
-/** Addresses are in bytes; every range holds a multiple of four values. */
-interface Program {
-  gelu(address: number, end: number): void;
-  add(address: number, end: number, other: number): void;
-  layerNorm(
-    address: number,
-    end: number,
-    output: number,
-    weight: number,
-    bias: number,
-    rowBytes: number,
-    channels: number,
-    epsilon: number,
-  ): void;
-}
-
-/** What is used of TensorFlow.js' WebAssembly backend. */
-interface WasmBackend {
-  readonly wasm: {
-    readonly wasmMemory?: WebAssembly.Memory;
-    readonly asm?: { readonly memory?: WebAssembly.Memory };
-  };
-  readonly dataIdMap: {
-    get(dataId: tf.DataId): { readonly memoryOffset: number | null };
-  };
-}
-
-let prepared: { backend: WasmBackend; program?: Program } | undefined;
-
-/** The program on the active backend's memory, where there is one. */
-function activeProgram(): Program | undefined {
-  if (tf.getBackend() !== "wasm") return undefined;
-  const backend = tf.backend() as unknown as WasmBackend;
-  if (prepared?.backend !== backend) {
-    prepared = { backend };
-    const memory = backend.wasm.wasmMemory ?? backend.wasm.asm?.memory;
-    try {
-      if (memory) {
-        const shared = !(memory.buffer instanceof ArrayBuffer);
-        const instance = new WebAssembly.Instance(
-          new WebAssembly.Module(wasmProgram(shared)),
-          { tfjs: { memory } },
-        );
-        prepared.program = instance.exports as unknown as Program;
-      }
-    } catch (error) {
-      // A runtime without SIMD: TensorFlow.js' own operations do it.
-      if (!(error instanceof WebAssembly.CompileError)) throw error;
-    }
-  }
-  return prepared.program;
-}
-
-/** Where a tensor's values are. */
-function addressOf({ dataId }: tf.Tensor): number {
-  const { memoryOffset } = (tf.backend() as unknown as WasmBackend).dataIdMap
-    .get(dataId);
-  // Undefined, not null, would be a backend of another version.
-  return memoryOffset!;
-}
+import { activeProgram, addressOf } from "./active.ts";
+import type { WasmProgram } from "./program.ts";
 
 /** The program, if it can work on this many values of these tensors. */
-function programFor(size: number, tensors: tf.Tensor[]): Program | undefined {
+function programFor(
+  size: number,
+  tensors: tf.Tensor[],
+): WasmProgram | undefined {
   const program = activeProgram();
   return program && size > 0 && size % 4 === 0 &&
       tensors.every(({ dtype }) => dtype === "float32")
@@ -121,6 +64,8 @@ export function wasmLayerNorm(
     4 * channels,
     channels,
     epsilon,
+    4 * channels,
+    16,
   );
   return normalized;
 }

@@ -6,15 +6,18 @@
  */
 import {
   advance,
+  advanceBy,
   assemble,
   type Code,
+  copyMemory,
   F32,
+  fillMemory,
   float,
   get,
   I32,
+  integer,
   lanes,
   load,
-  polynomial,
   repeat,
   scalar,
   set,
@@ -24,57 +27,19 @@ import {
   vector,
   type WasmFunction,
 } from "../../wasm_assembly.ts";
+import { gelu } from "./gelu.ts";
+import { depthwise, RUN_PIXELS } from "./depthwise.ts";
+import { product, TILE_ROWS } from "./product.ts";
 
-// erf(x) = x P(x²) / Q(x²) for |x| < 4 to a few units of the last place: the
-// rational function that Eigen and XLA take too.
-const NUMERATOR = [
-  -2.72614225801306e-10,
-  2.77068142495902e-08,
-  -2.10102402082508e-06,
-  -5.69250639462346e-05,
-  -7.34990630326855e-04,
-  -2.95459980854025e-03,
-  -1.60960333262415e-02,
-];
-const DENOMINATOR = [
-  -1.45660718464996e-05,
-  -2.13374055278905e-04,
-  -1.68282697438203e-03,
-  -7.37332916720468e-03,
-  -1.42647390514189e-02,
-];
-
-/** gelu(address, end): each value x becomes x (1 + erf(x / √2)) / 2. */
-function gelu(): Code {
-  const [address, end, x, t, square] = [0, 1, 2, 3, 4];
+/** relu(address, end): negative values become 0. */
+function relu(): Code {
+  const [address, end] = [0, 1];
   return repeat(
     [
-      ...load(address),
-      ...set(x),
-      ...get(x),
-      ...vector(Math.SQRT1_2),
-      ...lanes.times,
-      ...vector(-4),
-      ...lanes.most,
-      ...vector(4),
-      ...lanes.least,
-      ...set(t),
-      ...get(t),
-      ...get(t),
-      ...lanes.times,
-      ...set(square),
       ...get(address),
-      ...get(t),
-      ...polynomial(square, NUMERATOR),
-      ...lanes.times,
-      ...polynomial(square, DENOMINATOR),
-      ...lanes.over,
-      ...vector(1),
-      ...lanes.plus,
-      ...get(x),
-      ...vector(0.5),
-      ...lanes.times,
-      ...lanes.times,
+      ...load(address),
+      ...vector(0),
+      ...lanes.most,
       ...store,
       ...advance(address),
     ],
@@ -101,22 +66,15 @@ function add(): Code {
 }
 
 /**
- * layerNorm(address, end, output, weight, bias, rowBytes, channels, epsilon):
- * normalizes row after row.
+ * layerNorm(address, end, output, weight, bias, rowBytes, channels, epsilon,
+ * rowStep, vectorStep): normalizes row after row. Row r's vector v goes to
+ * output + r * rowStep + v * vectorStep.
  */
 function layerNorm(): Code {
-  const [address, end, output, weight, bias, rowBytes, channels, epsilon] = [
-    0,
-    1,
-    2,
-    3,
-    4,
-    5,
-    6,
-    7,
-  ];
-  const [at, rowEnd, w, b] = [8, 9, 10, 11];
-  const [sum, mean, scale] = [12, 13, 14];
+  const [address, end, output, weight, bias] = [0, 1, 2, 3, 4];
+  const [rowBytes, channels, epsilon, rowStep, vectorStep] = [5, 6, 7, 8, 9];
+  const [at, rowEnd, w, b, place] = [10, 11, 12, 13, 14];
+  const [sum, mean, scale] = [15, 16, 17];
   const startRow: Code = [
     ...get(address),
     ...set(at),
@@ -174,9 +132,11 @@ function layerNorm(): Code {
       ...set(w),
       ...get(bias),
       ...set(b),
+      ...get(output),
+      ...set(place),
       ...repeat(
         [
-          ...get(output),
+          ...get(place),
           ...load(at),
           ...get(mean),
           ...lanes.minus,
@@ -187,11 +147,13 @@ function layerNorm(): Code {
           ...load(b),
           ...lanes.plus,
           ...store,
-          ...advance(at, output, w, b),
+          ...advance(at, w, b),
+          ...advanceBy(place, get(vectorStep)),
         ],
         at,
         rowEnd,
       ),
+      ...advanceBy(output, get(rowStep)),
       ...get(rowEnd),
       ...set(address),
     ],
@@ -200,22 +162,64 @@ function layerNorm(): Code {
   );
 }
 
+/**
+ * The functions of {@linkcode wasmProgram}, with addresses and steps in bytes;
+ * every range holds a multiple of four values.
+ */
+export interface WasmProgram {
+  /** Puts zeros into as many bytes. */
+  clear(address: number, bytes: number): void;
+  /** Copies as many bytes. */
+  copy(to: number, from: number, bytes: number): void;
+  /** Exact GELU, in place. */
+  gelu(address: number, end: number): void;
+  /** ReLU, in place. */
+  relu(address: number, end: number): void;
+  /** Adds another range, in place. */
+  add(address: number, end: number, other: number): void;
+  /** LayerNorm of rows. */
+  layerNorm(
+    address: number,
+    end: number,
+    output: number,
+    weight: number,
+    bias: number,
+    rowBytes: number,
+    channels: number,
+    epsilon: number,
+    rowStep: number,
+    vectorStep: number,
+  ): void;
+  /** `product1` to `product4` and `depthwise1` to `depthwise7`. */
+  [name: `${"product" | "depthwise"}${number}`]: (...numbers: number[]) => void;
+}
+
 /** The functions, and the types of what they take and keep. */
 function definitions(): WasmFunction[] {
   return [
+    gelu(),
     {
-      name: "gelu",
+      name: "clear",
       parameters: [I32, I32],
-      locals: [V128, V128, V128],
-      code: gelu(),
+      locals: [],
+      code: [...get(0), ...integer(0), ...get(1), ...fillMemory],
     },
+    {
+      name: "copy",
+      parameters: [I32, I32, I32],
+      locals: [],
+      code: [...get(0), ...get(1), ...get(2), ...copyMemory],
+    },
+    { name: "relu", parameters: [I32, I32], locals: [], code: relu() },
     { name: "add", parameters: [I32, I32, I32], locals: [], code: add() },
     {
       name: "layerNorm",
-      parameters: [I32, I32, I32, I32, I32, I32, F32, F32],
-      locals: [I32, I32, I32, I32, V128, V128, V128],
+      parameters: [I32, I32, I32, I32, I32, I32, F32, F32, I32, I32],
+      locals: [I32, I32, I32, I32, I32, V128, V128, V128],
       code: layerNorm(),
     },
+    ...Array.from({ length: TILE_ROWS }, (_, i) => product(i + 1)),
+    ...Array.from({ length: RUN_PIXELS }, (_, i) => depthwise(i + 1)),
   ];
 }
 

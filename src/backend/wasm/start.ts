@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { BackendError } from "../../fusion_error.ts";
+import { setThreads } from "./active.ts";
 import { registerWasmGradients } from "./gradients.ts";
 import { wasmFolder, withWasmThreads } from "./threads.ts";
 
@@ -43,6 +44,7 @@ export async function startWasm(threads: number): Promise<string> {
   registerWasmGradients();
   const simd = await tf.env().getAsync("WASM_HAS_SIMD_SUPPORT");
   const running = wasm.getThreadsCount();
+  setThreads(running);
   return `WebAssembly${simd ? " SIMD" : ""}, ${running} ${
     running === 1 ? "thread" : "threads"
   }`;
