@@ -119,3 +119,28 @@ Deno.test("weights of another block are refused", () => {
     );
   });
 });
+
+Deno.test("a block that is computed again is the same to the last bit", async () => {
+  const results = tf.tidy(() => {
+    const x = block([1, 14, 14, 32], 128);
+    const packed = packBlock(x.kernels);
+    if (!packed) return [];
+    // Of two sizes in turn: threads must not take one job for another.
+    const small = tf.slice(x.features, [0, 3, 0, 0], [1, 5, 14, 32]);
+    return Array.from(
+      { length: 300 },
+      (_, i) =>
+        fusedBlock(
+          i % 2 ? small as tf.Tensor4D : x.features,
+          { ...x, packed },
+          {
+            epsilon: 1e-6,
+            activation: "gelu",
+          },
+        ),
+    );
+  });
+  const values = await Promise.all(results.map((result) => result.data()));
+  tf.dispose(results);
+  for (const [i, value] of values.entries()) assertEquals(value, values[i % 2]);
+});
