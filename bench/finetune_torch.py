@@ -58,14 +58,24 @@ for task in tasks:
         torch.manual_seed(seed)
         model = ConvNextForImageClassification.from_pretrained(pretrained).float()
         model.classifier = torch.nn.Linear(model.classifier.in_features, classes)
-        torch.nn.init.normal_(model.classifier.weight, std=0.02)
+        torch.nn.init.normal_(
+            model.classifier.weight,
+            std=0.02,
+            generator=torch.Generator().manual_seed(seed),
+        )
         torch.nn.init.zeros_(model.classifier.bias)
         model.train()
         optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.05)
         steps = EPOCHS * math.ceil(len(labels) / BATCH)
         scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+        loader = torch.utils.data.DataLoader(
+            range(len(labels)),
+            BATCH,
+            shuffle=True,
+            generator=torch.Generator().manual_seed(seed),
+        )
         for _ in range(EPOCHS):
-            for batch in torch.randperm(len(labels)).split(BATCH):
+            for batch in loader:
                 start = time.perf_counter()
                 optimizer.zero_grad()
                 loss = torch.nn.functional.cross_entropy(

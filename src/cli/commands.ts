@@ -153,7 +153,9 @@ Keys:
   label_smoothing=X, layer_decay=X
   freeze=backbone|head       what does not learn
   head_steps=N               the first steps, in which the head learns alone
-  random_crop=PIXELS, random_flip=true, training_data_ratio=X, seed=N
+  random_crop=PIXELS, random_flip=true, training_data_ratio=X
+  seed=N                     draws the new head and the order of images as
+                             PyTorch does (default: 0)
   save_top_k=K, save_interval=N, val_interval=N, state_interval=N
   resume=false               begins anew in log_dir
   config=FILE                a YAML file with these keys

@@ -1,4 +1,4 @@
-import { randomOrder, randomSequence } from "./random.ts";
+import { TorchGenerator } from "../torch_generator.ts";
 
 /** Which images each optimiser step sees. */
 export class BatchOrder {
@@ -8,11 +8,14 @@ export class BatchOrder {
   readonly #batchSize: number;
   readonly #accumulate: number;
   readonly #seed: number;
+  #generator: TorchGenerator | undefined;
   #epoch = -1;
   #order: Uint32Array = new Uint32Array();
 
   /**
-   * An order of images that follows from the seed: every epoch has its own.
+   * An order of images that follows from the seed, every epoch's own: that of
+   * PyTorch's `DataLoader(…, shuffle=True,
+   * generator=torch.Generator().manual_seed(seed))`.
    *
    * @param length Number of images.
    * @param batchSize Images that are computed at once; the last batch of an
@@ -40,10 +43,16 @@ export class BatchOrder {
   /** The batches of a step: positions of their images. */
   batches(step: number): Uint32Array[] {
     const epoch = this.epochOf(step);
-    if (epoch !== this.#epoch) {
-      const random = randomSequence(this.#seed, "order", epoch);
-      this.#order = randomOrder(this.#length, random);
-      this.#epoch = epoch;
+    if (epoch < this.#epoch || this.#generator === undefined) {
+      this.#generator = new TorchGenerator(this.#seed);
+      this.#epoch = -1;
+    }
+    for (; this.#epoch < epoch; this.#epoch++) {
+      // A DataLoader draws 64 bits for its workers' seeds, and its sampler an
+      // order of which it takes nothing.
+      this.#generator.skip(2);
+      this.#order = this.#generator.permutation(this.#length);
+      this.#generator.skip(this.#length - 1);
     }
     const size = this.#batchSize * this.#accumulate;
     const begin = (step - epoch * this.stepsPerEpoch) * size;

@@ -1,6 +1,7 @@
 import { join } from "@std/path";
 import type * as tf from "@tensorflow/tfjs";
 import { configOf, numLabels } from "../convnext/mod.ts";
+import { randomPermutation } from "../dataset/mod.ts";
 import { ConfigError, MethodError } from "../fusion_error.ts";
 import { cannotWrite } from "../reason.ts";
 import { evaluateExamples, type Validation } from "./evaluate.ts";
@@ -14,7 +15,7 @@ import type { TrainingBatch } from "./gradients.ts";
 import { Optimizer } from "./optimizer.ts";
 import { updateRule } from "./optimizer_config.ts";
 import { type Parameter, parametersOf } from "./parameters.ts";
-import { randomOrder, randomSequence } from "./random.ts";
+import { randomSequence } from "./random.ts";
 import { checkRecipe, recipeOf } from "./recipe.ts";
 import { learningRateAt } from "./schedule.ts";
 import { takeStep } from "./take_step.ts";
@@ -91,7 +92,7 @@ function usedImages(
       `training_data_ratio: found ${ratio}, expected a number above 0 and up to 1`,
     );
   }
-  return randomOrder(train.length, randomSequence(seed, "training_data_ratio"))
+  return randomPermutation(train.length, seed)
     .slice(0, Math.max(1, Math.floor(ratio * train.length)));
 }
 

@@ -6,11 +6,12 @@ import {
   labelMaps,
   labelsOf,
 } from "../convnext/mod.ts";
-import { randomNormal, randomSequence } from "./random.ts";
+import { TorchGenerator } from "../torch_generator.ts";
 
 /**
  * Gives a model a head for other classes; its own is kept if it has these
- * already. A new head's kernel is drawn from the seed, its bias is zero.
+ * already. A new head's kernel is drawn as by `torch.nn.init.normal_` with a
+ * generator of this seed, its bias is zero.
  *
  * @param model A classifier; it is disposed of, but for its backbone, when it
  * gets a new head.
@@ -33,14 +34,13 @@ export function withLabels(
   }, { initialize: false });
   model.dispose(); // all but the backbone, which has a new head
   const [kernel] = changed.getLayer("classifier").weights;
-  const shape = kernel!.shape as number[];
-  const values = randomNormal(
-    shape[0]! * shape[1]!,
+  const [features, classes] = kernel!.shape as [number, number];
+  const values = new TorchGenerator(seed).normal(
+    features * classes,
     config.initializer_range,
-    randomSequence(seed, "head"),
   );
   tf.tidy(() => {
-    kernel!.write(tf.tensor(values, shape));
+    kernel!.write(tf.transpose(tf.tensor(values, [classes, features])));
   });
   return changed;
 }

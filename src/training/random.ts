@@ -33,16 +33,6 @@ function scramble(value: number): number {
   return (value ^ (value >>> 16)) | 0;
 }
 
-/** The numbers 0 to `length - 1` in a random order (Fisher and Yates). */
-export function randomOrder(length: number, random: () => number): Uint32Array {
-  const order = Uint32Array.from({ length }, (_, i) => i);
-  for (let i = length - 1; i > 0; i--) {
-    const j = Math.floor(random() * (i + 1));
-    [order[i], order[j]] = [order[j]!, order[i]!];
-  }
-  return order;
-}
-
 /** Numbers from a normal distribution (Box and Muller). */
 export function randomNormal(
   length: number,
