@@ -20,6 +20,9 @@ import { ImageClassificationTaskPool } from "../src/taskpool/mod.ts";
 
 const TASKS = ["emoji", "fashion_mnist", "mnist", "optdigits"];
 
+/** The reference's pool, whose numbers with PyTorch are known. */
+const POOL = fromFileUrl(new URL("../tests/data/demo_pool", import.meta.url));
+
 /** Fewer steps than the defaults, which are for bigger machines. */
 const PARAMETERS: Record<string, string[]> = {
   "adamerging/task_wise": ["max_steps=100"],
@@ -61,17 +64,17 @@ interface Row {
 }
 
 /**
- * Accuracy of every method on the demo pool, its test sets, in one table.
+ * Accuracy of every method on the reference's pool, its test sets, in one table.
  *
  * @param args `data=FOLDER` with `<task>/train` and `<task>/test` (default:
- * the demo's, which has no training sets); `backend=`; `only=TEXT` in the
+ * those of the tests, without training sets); `backend=`; `only=TEXT` in the
  * method's name; `rows=FILE`, which rows are added to and which those that are
  * in it are taken from.
  */
 export async function bench(args: string[]): Promise<void> {
   const options = Object.fromEntries(args.map((arg) => arg.split("=")));
   const data = options.data ??
-    fromFileUrl(new URL("../demo/data", import.meta.url));
+    fromFileUrl(new URL("../tests/data/demo_data", import.meta.url));
   const { name } = await useBackend(
     (options.backend ?? "auto") as BackendChoice,
   );
@@ -143,7 +146,7 @@ async function measure(name: string, data: string): Promise<Row> {
     const { config, where } = await composeRunConfig([
       `method=${isModel ? "simple_average" : method}`,
       ...parameters.map((parameter) => `method.${parameter}`),
-      "modelpool=demo",
+      `modelpool=${POOL}`,
       ...TASKS.flatMap((task) => [
         ...(isFolder(`${data}/${task}/train`)
           ? [`+modelpool.train_datasets.${task}=${data}/${task}/train`]

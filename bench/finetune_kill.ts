@@ -19,8 +19,8 @@ function start(output: string): Deno.ChildProcess {
   return new Deno.Command(Deno.execPath(), {
     args: [
       ...["run", "--quiet", "--no-check", "-A", "src/cli/main.ts", "finetune"],
-      "model=demo/pool/pretrained",
-      "train=demo/data/optdigits/test",
+      "model=tests/data/demo_pool/pretrained",
+      "train=tests/data/demo_data/optdigits/test",
       "class_names=[0,1,2,3,4,5,6,7,8,9]",
       ...["optimizer=adamw", "lr=0.001", "batch_size=8"],
       `max_steps=${STEPS}`,

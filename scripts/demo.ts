@@ -18,7 +18,7 @@ import {
 } from "../mod.ts";
 
 const DEMO = fromFileUrl(new URL("../demo", import.meta.url));
-const TASKS = ["emoji", "fashion_mnist", "mnist", "optdigits"];
+const TASKS = ["cyrillic", "digits", "greek", "latin"];
 const METHODS = [
   ["simple_average", {}],
   ["task_arithmetic", { scaling_factor: 0.3 }],
@@ -79,4 +79,4 @@ ${folders.map((folder) => `  ${relative(Deno.cwd(), folder)}`).join("\n")}
 Classify an image with one of them:
   deno task fusion predict model=${
   relative(Deno.cwd(), folders[0]!)
-} task=emoji IMAGE`);
+} task=greek demo/sign.png`);

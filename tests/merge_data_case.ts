@@ -73,7 +73,7 @@ export async function withMicroPool(
 export function demoPool(): ConvNextForImageClassificationPool {
   const datasets = Object.fromEntries(
     Object.keys(DEMO_MODELS).filter((name) => name !== "_pretrained_").map(
-      (task) => [task, dataPath(`demo/data/${task}/test`)],
+      (task) => [task, dataPath(`tests/data/demo_data/${task}/test`)],
     ),
   );
   return new ConvNextForImageClassificationPool({

@@ -49,7 +49,7 @@ Deno.test("the README's commands run as they stand, in their order", async () =>
       const args = words.map((word) =>
         word
           .replace(/^((?:\w+=)?)out\b/, `$1${folder}/out`)
-          .replace(/^tests\/data\//, dataPath("tests/data/"))
+          .replace(/^demo\//, dataPath("demo/"))
       );
       const command = `fusion ${words.join(" ")}`;
       const { status, errors, output } = await runMain(
@@ -70,7 +70,7 @@ Deno.test("the README's commands run as they stand, in their order", async () =>
       .split("\n").flatMap((line) => line.split(/\s{3,}/)[0]!.split(/\s+/))
       .filter((name) => name.includes("."));
     for (const name of names) {
-      await Deno.stat(`${folder}/out/${name.replace("<task>", "mnist")}`);
+      await Deno.stat(`${folder}/out/${name.replace("<task>", "greek")}`);
     }
     assert(names.length >= 7, names.join());
   });

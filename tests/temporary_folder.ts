@@ -33,7 +33,9 @@ export const DEMO_MODELS: Readonly<Record<string, string>> = Object.fromEntries(
       name,
     ) => [
       name,
-      dataPath(`demo/pool/${name.replaceAll("_pretrained_", "pretrained")}`),
+      dataPath(
+        `tests/data/demo_pool/${name.replaceAll("_pretrained_", "pretrained")}`,
+      ),
     ],
   ),
 );

@@ -99,10 +99,10 @@ ${COMMON}
 Example:
   fusion search method=task_arithmetic method.scaling_factor=0.1:1.0:0.1 \\
          modelpool=demo images=20 \\
-         +modelpool.train_datasets.emoji=demo/data/emoji/test \\
-         +modelpool.train_datasets.fashion_mnist=demo/data/fashion_mnist/test \\
-         +modelpool.train_datasets.mnist=demo/data/mnist/test \\
-         +modelpool.train_datasets.optdigits=demo/data/optdigits/test`,
+         +modelpool.train_datasets.cyrillic=demo/data/cyrillic/test \\
+         +modelpool.train_datasets.digits=demo/data/digits/test \\
+         +modelpool.train_datasets.greek=demo/data/greek/test \\
+         +modelpool.train_datasets.latin=demo/data/latin/test`,
     load: async () => (await import("./search.ts")).search,
   },
   {
@@ -163,7 +163,7 @@ Keys:
 ${COMMON}
 
 Example:
-  fusion finetune model=demo/pool/pretrained train=demo/data/mnist/test \\
+  fusion finetune model=demo/pool/pretrained train=demo/data/digits/test \\
          dataset_name=mnist output=expert optimizer=adamw lr=0.0005 \\
          batch_size=32 max_steps=50`,
     load: async () => (await import("./finetune.ts")).finetune,
@@ -182,7 +182,7 @@ Keys:
 ${COMMON}
 
 Example:
-  fusion predict model=demo/pool/emoji photo.jpg top_k=3`,
+  fusion predict model=demo/pool/latin photo.jpg top_k=3`,
     load: async () => (await import("./predict.ts")).predict,
   },
   {
@@ -227,7 +227,7 @@ Example:
     json: true,
     help: `
 Example:
-  fusion inspect demo/pool/mnist`,
+  fusion inspect demo/pool/digits`,
     load: async () => (await import("./inspect.ts")).inspect,
   },
   {
@@ -248,7 +248,7 @@ Keys:
 ${COMMON}
 
 Example:
-  fusion convert input=demo/pool/mnist output=mnist-tfjs`,
+  fusion convert input=demo/pool/digits output=digits-tfjs`,
     load: async () => (await import("./convert.ts")).convert,
   },
   {

@@ -13,10 +13,10 @@ Deno.test("analyze prints tables and writes JSON", async () => {
     assertEquals([status, errors], [0, [`analysis: ${file}`]]);
     const analysis = JSON.parse(await Deno.readTextFile(file));
     assertEquals(analysis.models, [
-      "emoji",
-      "fashion_mnist",
-      "mnist",
-      "optdigits",
+      "cyrillic",
+      "digits",
+      "greek",
+      "latin",
     ]);
     const cosine = analysis.cosine_similarity[0][1];
     assert(cosine > -1 && cosine < 1);

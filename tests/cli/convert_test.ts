@@ -43,7 +43,12 @@ async function assertSameFiles(
   }
 }
 
-for (const source of ["demo/pool/emoji", "tests/data/formats/convnextv2"]) {
+for (
+  const source of [
+    "tests/data/demo_pool/emoji",
+    "tests/data/formats/convnextv2",
+  ]
+) {
   Deno.test(`${source} -> LayersModel -> back: the same bytes`, async () => {
     await inTemporaryFolder(async (folder) => {
       const path = dataPath(source);
@@ -53,7 +58,12 @@ for (const source of ["demo/pool/emoji", "tests/data/formats/convnextv2"]) {
   });
 }
 
-for (const source of ["demo/pool/emoji", "tests/data/formats/convnextv2"]) {
+for (
+  const source of [
+    "tests/data/demo_pool/emoji",
+    "tests/data/formats/convnextv2",
+  ]
+) {
   Deno.test(`${source} -> pytorch_model.bin -> others -> back: the same bytes`, async () => {
     await inTemporaryFolder(async (folder) => {
       const path = dataPath(source);

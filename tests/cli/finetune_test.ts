@@ -5,8 +5,8 @@ import { inTemporaryFolder, listNames } from "../temporary_folder.ts";
 import { testBackendName } from "../test_backend.ts";
 import { runMain } from "./run_main.ts";
 
-const MODEL = `model=${dataPath("demo/pool/pretrained")}`;
-const TRAIN = dataPath("demo/data/optdigits/test");
+const MODEL = `model=${dataPath("tests/data/demo_pool/pretrained")}`;
+const TRAIN = dataPath("tests/data/demo_data/optdigits/test");
 const NAMES = "class_names=[0,1,2,3,4,5,6,7,8,9]";
 
 Deno.test("fusion finetune makes an expert's folder", async () => {

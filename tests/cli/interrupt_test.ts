@@ -16,7 +16,7 @@ Deno.test("Ctrl-C while merging leaves what was there, and nothing else", async 
         "--no-check",
         dataPath("src/cli/main.ts"),
         "method=task_arithmetic",
-        `modelpool=${dataPath("demo/pool")}`,
+        `modelpool=${dataPath("tests/data/demo_pool")}`,
         `merged_model_save_path=${folder}/out`,
         `backend=${testBackendName}`,
         "chunk_size=20", // tens of thousands of chunks: it takes its time

@@ -5,13 +5,13 @@ import { inTemporaryFolder, listNames } from "../temporary_folder.ts";
 import { testBackendName } from "../test_backend.ts";
 import { runMain } from "./run_main.ts";
 
-const POOL = dataPath("demo/pool");
-const TASKS = dataPath("demo/data");
+const POOL = dataPath("tests/data/demo_pool");
+const TASKS = dataPath("tests/data/demo_data");
 const PHOTO = dataPath("tests/data/images/photo.jpg");
 const ROTATED = dataPath("tests/data/images/rotated.jpg");
 const BACKEND = `backend=${testBackendName}`;
 
-/** transformers' softmax of logits for demo/pool/emoji, in float32. */
+/** transformers' softmax of logits for tests/data/demo_pool/emoji, in float32. */
 const LABELS = [
   "smileys",
   "people",

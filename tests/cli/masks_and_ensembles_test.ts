@@ -4,6 +4,8 @@ import { dataPath } from "../reference.ts";
 import { testBackendName } from "../test_backend.ts";
 import { runMain } from "./run_main.ts";
 
+const MODEL_POOL = `modelpool=${dataPath("tests/data/demo_pool")}`;
+const TASK_POOL = `taskpool=${dataPath("tests/data/demo_data")}`;
 const backend = `backend=${testBackendName}`;
 
 for (
@@ -19,7 +21,7 @@ for (
       const report = async (...words: string[]) => {
         const { status, output, errors } = await runMain(
           ...words,
-          "taskpool=demo",
+          TASK_POOL,
           "fast_dev_run=true",
           backend,
           "--json",
@@ -28,10 +30,10 @@ for (
         const { model_info, ...results } = JSON.parse(output);
         return { parameters: model_info.all_params, ...results };
       };
-      const inMemory = await report(`method=${method}`, "modelpool=demo");
+      const inMemory = await report(`method=${method}`, MODEL_POOL);
       const saved = await report(
         `method=${method}`,
-        "modelpool=demo",
+        MODEL_POOL,
         "dtype=float32",
         `merged_model_save_path=${path}`,
       );
@@ -59,7 +61,7 @@ Deno.test("an ensemble without a task is refused with both models' names", async
   await inTemporaryFolder(async (folder) => {
     const made = await runMain(
       "method=ensemble/simple_ensemble",
-      "modelpool=demo",
+      MODEL_POOL,
       `merged_model_save_path=${folder}/e`,
       backend,
     );

@@ -31,9 +31,9 @@ function uses(folder: string): Record<string, Use[]> {
   const merge = ["method=task_arithmetic", `modelpool=${MICRO}`]
     .concat("taskpool=null", `merged_model_save_path=${out}`);
   const tasks = [
-    `model=${dataPath("demo/pool/optdigits")}`,
+    `model=${dataPath("tests/data/demo_pool/optdigits")}`,
     `taskpool.test_datasets={optdigits: ${
-      dataPath("demo/data/optdigits/test")
+      dataPath("tests/data/demo_data/optdigits/test")
     }}`,
     "+taskpool._target_=ImageClassificationTaskPool",
     "fast_dev_run=true",
@@ -51,8 +51,8 @@ function uses(folder: string): Record<string, Use[]> {
     ],
     finetune: [{
       words: [
-        `model=${dataPath("demo/pool/pretrained")}`,
-        `train=${dataPath("demo/data/optdigits/test")}`,
+        `model=${dataPath("tests/data/demo_pool/pretrained")}`,
+        `train=${dataPath("tests/data/demo_data/optdigits/test")}`,
         "class_names=[0,1,2,3,4,5,6,7,8,9]",
         `output=${folder}/expert`,
         "max_steps=1",
@@ -61,7 +61,11 @@ function uses(folder: string): Record<string, Use[]> {
       ],
     }],
     predict: [{
-      words: [`model=${dataPath("demo/pool/mnist")}`, PHOTO, "backend=wasm"],
+      words: [
+        `model=${dataPath("tests/data/demo_pool/mnist")}`,
+        PHOTO,
+        "backend=wasm",
+      ],
     }],
     analyze: [
       { words: [`modelpool=${MICRO}`] },

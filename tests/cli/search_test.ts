@@ -8,11 +8,13 @@ const SEARCH = [
   "search",
   "method=task_arithmetic",
   "method.scaling_factor=0.1:0.9:0.4",
-  "modelpool=demo",
+  `modelpool=${dataPath("tests/data/demo_pool")}`,
   "~modelpool.models.emoji",
   "~modelpool.models.fashion_mnist",
   ...["mnist", "optdigits"].map((task) =>
-    `+modelpool.train_datasets.${task}=${dataPath(`demo/data/${task}/test`)}`
+    `+modelpool.train_datasets.${task}=${
+      dataPath(`tests/data/demo_data/${task}/test`)
+    }`
   ),
   "images=10",
   `backend=${testBackendName}`,

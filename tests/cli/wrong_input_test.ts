@@ -13,7 +13,7 @@ import {
 import { testBackendName } from "../test_backend.ts";
 import { runMain } from "./run_main.ts";
 
-const POOL = dataPath("demo/pool");
+const POOL = dataPath("tests/data/demo_pool");
 const PHOTO = dataPath("tests/data/images/photo.jpg");
 
 interface WrongInput {
@@ -233,7 +233,7 @@ const CASES: WrongInput[] = [
     ],
     make: (folder) =>
       copyFolder(
-        dataPath("demo/data/fashion_mnist/test"),
+        dataPath("tests/data/demo_data/fashion_mnist/test"),
         `${folder}/tasks/clothes/test`,
       ),
   },
@@ -260,7 +260,7 @@ const CASES: WrongInput[] = [
   {
     what: "a task pool with a task that the model pool lacks",
     args: `method=simple_average modelpool=FOLDER/pool taskpool=${
-      dataPath("demo/data")
+      dataPath("tests/data/demo_data")
     }`,
     words: ["task emoji", "no model", "it has mnist"],
     make: (folder) => copyFolder(`${POOL}/mnist`, `${folder}/pool/mnist`),
@@ -289,7 +289,7 @@ const CASES: WrongInput[] = [
     make: async (folder) => {
       await Deno.writeTextFile(`${folder}/file`, "no folder");
       await copyFolder(
-        dataPath("demo/data/mnist/test"),
+        dataPath("tests/data/demo_data/mnist/test"),
         `${folder}/tasks/mnist/test`,
       );
     },

@@ -42,16 +42,16 @@ Deno.test("run: presets, overrides, defaults, positional, origins", async () => 
     _target_: "ConvNextForImageClassificationPool",
     models: {
       _pretrained_: join(ROOT, "demo/pool/pretrained"),
-      emoji: join(ROOT, "demo/pool/emoji"),
-      fashion_mnist: join(ROOT, "demo/pool/fashion_mnist"),
-      mnist: join(ROOT, "demo/pool/mnist"),
-      optdigits: join(ROOT, "demo/pool/optdigits"),
+      cyrillic: join(ROOT, "demo/pool/cyrillic"),
+      digits: join(ROOT, "demo/pool/digits"),
+      greek: join(ROOT, "demo/pool/greek"),
+      latin: join(ROOT, "demo/pool/latin"),
     },
   });
   assertEquals(config.taskpool?.dataloader_kwargs.batch_size, 8);
   assertEquals(
-    config.taskpool?.test_datasets["emoji"],
-    join(ROOT, "demo/data/emoji/test"),
+    config.taskpool?.test_datasets["greek"],
+    join(ROOT, "demo/data/greek/test"),
   );
   assertEquals(config.dtype, "float16");
   assertEquals(config.backend, "auto");
@@ -172,7 +172,7 @@ Deno.test("run: an added model and a deleted one", async () => {
     "~modelpool.models._pretrained_",
     "+modelpool.models.more={config_path:a/b,pretrained:false}",
   );
-  assertEquals(Object.keys(modelpool.models).at(0), "emoji");
+  assertEquals(Object.keys(modelpool.models).at(0), "cyrillic");
   assertEquals(modelpool.models["more"], {
     config_path: "a/b",
     pretrained: false,
@@ -204,12 +204,12 @@ Deno.test("run: wrong input is told in one line", async () => {
     "command line: modelpool.modles: there is no such key, did you mean modelpool.models?",
   );
   await refuse(
-    [...good, "modelpool.models.mnist=3"],
-    "command line: modelpool.models.mnist: found 3, expected text or a mapping",
+    [...good, "modelpool.models.latin=3"],
+    "command line: modelpool.models.latin: found 3, expected text or a mapping",
   );
   await refuse(
-    [...good, "modelpool.models.mnist={config_pth:a}"],
-    "did you mean modelpool.models.mnist.config_path?",
+    [...good, "modelpool.models.latin={config_pth:a}"],
+    "did you mean modelpool.models.latin.config_path?",
   );
   await refuse(
     [...good, "modelpool.models=???"],

@@ -51,7 +51,7 @@ Deno.test("labels are in the order of their numbers, not of their text", () => {
 });
 
 Deno.test("fields that are not used here are kept", async () => {
-  const path = dataPath("demo/pool/mnist");
+  const path = dataPath("tests/data/demo_pool/mnist");
   const json = JSON.parse(await Deno.readTextFile(`${path}/config.json`));
   const config = await readConvNextConfig(path);
   for (const key of Object.keys(json)) {

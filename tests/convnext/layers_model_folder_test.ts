@@ -17,7 +17,7 @@ await testBackend();
 
 Deno.test("a LayersModel folder, read again, is the same model", async () => {
   await inTemporaryFolder(async (folder) => {
-    const model = await loadConvNext(dataPath("demo/pool/emoji"));
+    const model = await loadConvNext(dataPath("tests/data/demo_pool/emoji"));
     await saveLayersModel(model, folder);
     assertEquals(listNames(folder), ["model.json", "weights.bin"]);
     const loaded = await loadLayersModel(folder);

@@ -26,13 +26,13 @@ async function nhwc(golden: StateDict, name: string): Promise<tf.Tensor4D> {
 for (
   const [pool, names] of [
     ["tests/data/micro_pool", ["pretrained", "alpha", "beta", "gamma"]],
-    ["demo/pool", ["pretrained", "emoji", "fashion_mnist", "mnist"]],
+    ["tests/data/demo_pool", ["pretrained", "emoji", "fashion_mnist", "mnist"]],
   ] as const
 ) {
   const golden = await openCheckpoint(
     dataPath(
       `tests/data/golden/forward_${
-        pool === "demo/pool" ? "demo" : "micro"
+        pool === "tests/data/demo_pool" ? "demo" : "micro"
       }.safetensors`,
     ),
   );

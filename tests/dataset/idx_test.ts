@@ -8,7 +8,7 @@ import {
 import { openDataset, parseIdx } from "../../src/dataset/mod.ts";
 import { DatasetError } from "../../src/fusion_error.ts";
 
-const demo = new URL("../../demo/data/", import.meta.url).pathname;
+const demo = new URL("../../tests/data/demo_data/", import.meta.url).pathname;
 
 /** An IDX file with sizes `shape`. */
 function idx(type: number, shape: number[], body: Uint8Array): Uint8Array {

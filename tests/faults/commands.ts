@@ -14,7 +14,7 @@ const BACKEND = "backend=wasm";
 async function makePool(folder: string): Promise<void> {
   await copyFolder(MICRO, folder);
   await Deno.copyFile(
-    dataPath(`demo/pool/pretrained/${PROCESSOR}`),
+    dataPath(`tests/data/demo_pool/pretrained/${PROCESSOR}`),
     join(folder, "pretrained", PROCESSOR),
   );
 }

@@ -50,7 +50,7 @@ for (const part of ["images", "labels"]) {
     const files = { images: new Uint8Array(), labels: new Uint8Array() };
     for (const name of ["images", "labels"] as const) {
       const stream = (await Deno.open(
-        dataPath(`demo/data/optdigits/test/${name}.idx.gz`),
+        dataPath(`tests/data/demo_data/optdigits/test/${name}.idx.gz`),
       )).readable.pipeThrough(new DecompressionStream("gzip"));
       files[name] = new Uint8Array(await new Response(stream).arrayBuffer());
     }
@@ -71,11 +71,11 @@ for (const part of ["images", "labels"]) {
 
 Deno.test("fuzz: damaged compressed IDX", async () => {
   const whole = await Deno.readFile(
-    dataPath("demo/data/optdigits/test/images.idx.gz"),
+    dataPath("tests/data/demo_data/optdigits/test/images.idx.gz"),
   );
   await inTemporaryFolder(async (folder) => {
     await Deno.copyFile(
-      dataPath("demo/data/optdigits/test/labels.idx.gz"),
+      dataPath("tests/data/demo_data/optdigits/test/labels.idx.gz"),
       `${folder}/labels.idx.gz`,
     );
     await fuzz(

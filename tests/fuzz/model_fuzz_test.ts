@@ -75,7 +75,7 @@ Deno.test("fuzz: preprocessor_config.json", async () => {
   await inTemporaryFolder(async (folder) => {
     const name = "preprocessor_config.json";
     await Deno.copyFile(
-      dataPath(`demo/pool/mnist/${name}`),
+      dataPath(`tests/data/demo_pool/mnist/${name}`),
       `${folder}/${name}`,
     );
     const image = { width: 5, height: 4, data: new Uint8Array(60).fill(99) };

@@ -85,7 +85,7 @@ async function putMicroModel(
     }),
     "model.safetensors": await Deno.readFile(path),
     "preprocessor_config.json": await Deno.readTextFile(
-      dataPath("demo/pool/pretrained/preprocessor_config.json"),
+      dataPath("tests/data/demo_pool/pretrained/preprocessor_config.json"),
     ),
     "README.md": "not needed",
   });

@@ -84,7 +84,7 @@ async function withShuffled(
 }
 
 const CASES: [string, AlignmentOptions][] = [
-  ["demo/pool/mnist", { method: "weight_matching" }],
+  ["tests/data/demo_pool/mnist", { method: "weight_matching" }],
   ["tests/data/formats/convnextv2", { method: "weight_matching" }],
   ["tests/data/micro_pool/alpha", { method: "weight_matching" }],
   [
@@ -161,7 +161,7 @@ Deno.test("alignment: stands in merge.json; models of other sizes and pools with
             new ConvNextForImageClassificationPool({
               models: {
                 first: `${folder}/first`,
-                other: dataPath("demo/pool/mnist"),
+                other: dataPath("tests/data/demo_pool/mnist"),
               },
               alignment: "weight_matching",
             }),

@@ -31,8 +31,8 @@ const MNIST = DEMO_MODELS["mnist"]!;
 function demoPool(): ConvNextForImageClassificationPool {
   return new ConvNextForImageClassificationPool({
     models: DEMO_MODELS,
-    train_datasets: { mnist: dataPath("demo/data/mnist/test") },
-    test_datasets: { emoji: dataPath("demo/data/emoji/test") },
+    train_datasets: { mnist: dataPath("tests/data/demo_data/mnist/test") },
+    test_datasets: { emoji: dataPath("tests/data/demo_data/emoji/test") },
   });
 }
 

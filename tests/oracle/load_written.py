@@ -1,9 +1,9 @@
 """Loads a `pytorch_model.bin` that `fusion convert weights=pytorch` wrote, and
 compares it with the `model.safetensors` that it was made of.
 
-    deno task fusion convert input=demo/pool/mnist output=out weights=pytorch
+    deno task fusion convert input=tests/data/demo_pool/mnist output=out weights=pytorch
     pip install torch safetensors
-    python tests/oracle/load_written.py out/pytorch_model.bin demo/pool/mnist/model.safetensors
+    python tests/oracle/load_written.py out/pytorch_model.bin tests/data/demo_pool/mnist/model.safetensors
 """
 
 import sys

@@ -34,7 +34,7 @@ function pool(datasets: Record<string, string>): CountingPool {
 }
 
 const DATA = Object.fromEntries(
-  TASKS.map((task) => [task, dataPath(`demo/data/${task}/test`)]),
+  TASKS.map((task) => [task, dataPath(`tests/data/demo_data/${task}/test`)]),
 );
 
 Deno.test("SearchSession: trials equal merges evaluated alone, and open no model again", async () => {

@@ -43,7 +43,9 @@ function demoTasks(
 ): ImageClassificationTaskPool {
   return new ImageClassificationTaskPool({
     test_datasets: Object.fromEntries(
-      tasks.map((task) => [task, dataPath(`demo/data/${task}/test`)]),
+      tasks.map((
+        task,
+      ) => [task, dataPath(`tests/data/demo_data/${task}/test`)]),
     ),
     processor,
     ...(batchSize && { dataloader_kwargs: { batch_size: batchSize } }),
@@ -66,7 +68,7 @@ async function someImages(
   count: number,
   changes: Partial<ImageClassificationDataset> & { labels?: number[] } = {},
 ): Promise<ImageClassificationDataset> {
-  const all = await openDataset(dataPath("demo/data/emoji/test"));
+  const all = await openDataset(dataPath("tests/data/demo_data/emoji/test"));
   const { labels, ...rest } = changes;
   return {
     name: "some images",
@@ -234,7 +236,7 @@ Deno.test("a task that the pool lacks, a folder that is not there", async () => 
   await assertRejects(
     () => demoTasks(["cifar"]).evaluate(model),
     DatasetError,
-    "demo/data/cifar/test",
+    "tests/data/demo_data/cifar/test",
   );
   model.dispose();
 });
@@ -248,7 +250,9 @@ for (const task of ["average", "model_info"]) {
 
 Deno.test("an image folder's classes are found in the head by name", async () => {
   await inTemporaryFolder(async (folder) => {
-    const source = await openDataset(dataPath("demo/data/emoji/test"));
+    const source = await openDataset(
+      dataPath("tests/data/demo_data/emoji/test"),
+    );
     const model = await loadConvNext(DEMO_MODELS["emoji"]!);
     const labels = [
       "smileys", // sorted by name, folders are in quite another order
@@ -354,7 +358,7 @@ Deno.test("a model's only head serves no task of other classes", async () => {
     assert(message.includes(words), message);
   };
   const open = (task: string) =>
-    openDataset(dataPath(`demo/data/${task}/test`));
+    openDataset(dataPath(`tests/data/demo_data/${task}/test`));
   // By the task's name, as its files name no classes.
   await refuse(
     { fashion_mnist: await open("fashion_mnist") },

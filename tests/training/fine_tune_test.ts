@@ -30,7 +30,9 @@ function first(
 }
 
 async function options(images = 48): Promise<FineTuneOptions> {
-  const digits = await openDataset(dataPath("demo/data/optdigits/test"));
+  const digits = await openDataset(
+    dataPath("tests/data/demo_data/optdigits/test"),
+  );
   return {
     train: first(digits, images),
     processor: new AutoImageProcessor({
