@@ -1,5 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { BackendError } from "../fusion_error.ts";
+import { watchWebgpuErrors } from "./webgpu_errors.ts";
+import { mendWebgpuKernels } from "./webgpu_kernels.ts";
 
 /**
  * Mesa's drivers ask on standard error for the folder of the session's
@@ -66,6 +68,8 @@ async function start(insist: boolean): Promise<string> {
       `backend=webgpu: the GPU ${adapter.info.description} was found but TensorFlow.js cannot start on it; use backend=wasm`,
     );
   }
+  mendWebgpuKernels();
+  watchWebgpuErrors();
   const { description, device, vendor } = adapter.info;
   return `WebGPU, ${description || device || vendor || "unnamed GPU"}`;
 }

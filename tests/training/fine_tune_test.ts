@@ -1,5 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { useBackend } from "../../src/backend/mod.ts";
 import {
   AutoImageProcessor,
   loadConvNext,
@@ -44,6 +45,19 @@ async function options(images = 48): Promise<FineTuneOptions> {
     max_steps: 8,
     batch_size: 16,
     seed: 3,
+  };
+}
+
+/** Everything at once: eight rates of learning, clipped together. */
+async function fullRecipe(): Promise<FineTuneOptions> {
+  return {
+    ...await options(),
+    random_crop: 2,
+    random_flip: true,
+    head_steps: 2,
+    layer_decay: 0.8,
+    gradient_clip_val: 1,
+    warmup_steps: 2,
   };
 }
 
@@ -103,18 +117,35 @@ Deno.test("the loss falls, on the same weights every time", async () => {
   assertSame(results[1]!, results[0]!);
 });
 
+Deno.test({
+  name: "weights move as on wasm",
+  ignore: testBackendName === "wasm",
+  fn: async () => {
+    const start = await model();
+    const { names } = stateDictOf(start);
+    const before = await weights(start);
+    start.dispose();
+    await testBackend();
+    const found = await trained(await fullRecipe());
+    await useBackend("wasm");
+    const expected = await trained(await fullRecipe());
+    await testBackend();
+    for (const [i, name] of names.entries()) {
+      let apart = 0;
+      let moved = 0;
+      for (const [j, value] of expected[i]!.entries()) {
+        apart += (found[i]![j]! - value) ** 2;
+        moved += (value - before[i]![j]!) ** 2;
+      }
+      const share = Math.sqrt(apart / moved);
+      assert(share < 0.01, `${name}: ${share} of the way off`);
+    }
+  },
+});
+
 Deno.test("a run that was stopped goes on to the same weights", async () => {
   await testBackend();
-  const recipe: FineTuneOptions = {
-    ...await options(),
-    random_crop: 2,
-    random_flip: true,
-    head_steps: 2,
-    layer_decay: 0.8,
-    gradient_clip_val: 1,
-    warmup_steps: 2,
-    state_interval: 2,
-  };
+  const recipe = { ...await fullRecipe(), state_interval: 2 };
   const expected = await trained(recipe);
   for (const stop of [1, 5]) {
     await inTemporaryFolder(async (folder) => {
