@@ -41,6 +41,7 @@ export {
   type NativeAttributes,
   nativeOp,
 } from "./native.ts";
+export { sumOfDifferences, symmetricProduct } from "./merging_sums.ts";
 export { trainingPatches, trainingPatchesGradient } from "./native_patches.ts";
 export {
   type BlockGradients,

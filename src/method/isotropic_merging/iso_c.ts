@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import * as z from "zod";
+import { sumOfDifferences } from "../../backend/mod.ts";
 import {
   type MergeMethod,
   type NumberParameter,
@@ -38,7 +39,7 @@ const isoC: MergeMethod<Parameters> = {
     { scaling_factor, exclude_keys },
   ) {
     const scale = number(scaling_factor);
-    const sum = tf.addN(models.map((model) => tf.sub(model, pretrained)));
+    const sum = sumOfDifferences(models, pretrained);
     if (shape.length !== 2 || exclude_keys?.includes(name)) {
       return tf.add(pretrained, tf.mul(sum, scale / models.length));
     }
