@@ -41,7 +41,7 @@ export {
   type NativeAttributes,
   nativeOp,
 } from "./native.ts";
-export { sumOfDifferences, symmetricProduct } from "./merging_sums.ts";
+export { sumOfDifferences } from "./sum_of_differences.ts";
 export { trainingPatches, trainingPatchesGradient } from "./native_patches.ts";
 export {
   type BlockGradients,

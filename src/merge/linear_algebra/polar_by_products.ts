@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { leastDeviation } from "./least_deviation.ts";
-import { commutingProduct, rowGram } from "./products.ts";
+import { timesTransposed } from "./products.ts";
 
 /** How small a singular value the first round expects, relative to the bound. */
 const SMALLEST = 3e-4;
@@ -31,7 +31,7 @@ export function polarByProducts(
   let [low, high] = [SMALLEST, 1.001];
   let left = ROUNDS;
   while (left > 0) {
-    const gram = rowGram(x);
+    const gram = timesTransposed(x, x);
     const isReady = high - low < 1e-3;
     if (isReady && scale !== undefined) {
       const distance = distanceFromIdentity(gram);
@@ -89,7 +89,7 @@ export function polynomialOf(
     return tf.addN([
       tf.mul(tf.eye(size), a),
       tf.mul(gram, b),
-      tf.mul(commutingProduct(gram, gram), c),
+      tf.mul(tf.matMul(gram, gram), c),
     ]) as tf.Tensor2D;
   });
 }
@@ -112,8 +112,7 @@ export function largestEigenvalueBound(gram: tf.Tensor2D): number {
     ) * tf.max(gram).dataSync()[0]!;
     if (!(norm > 0)) return 0;
     const unit = tf.div(gram, norm) as tf.Tensor2D;
-    const fourth = tf.sum(tf.square(commutingProduct(unit, unit)))
-      .dataSync()[0]!;
+    const fourth = tf.sum(tf.square(tf.matMul(unit, unit))).dataSync()[0]!;
     return norm * fourth ** 0.25;
   });
 }

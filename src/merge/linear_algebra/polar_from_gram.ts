@@ -6,7 +6,7 @@ import {
   NEARLY,
   polynomialOf,
 } from "./polar_by_products.ts";
-import { commutingProduct, smallerGram } from "./products.ts";
+import { smallerGram } from "./products.ts";
 
 /** Least singular value over the bound of the largest that is expected. */
 const SMALLEST = 0.1;
@@ -76,10 +76,10 @@ function inverseRoot(gram: tf.Tensor2D): tf.Tensor2D | undefined {
         before,
         isLast ? [15 / 8, -10 / 8, 3 / 8] : coefficients,
       );
-      const next = last ? commutingProduct(step, last) : step;
+      const next = last ? tf.matMul(step, last) as tf.Tensor2D : step;
       return isLast
         ? [tf.div(next, Math.sqrt(bound)), next]
-        : [next, commutingProduct(step, commutingProduct(step, before))];
+        : [next, tf.matMul(step, tf.matMul(step, before))];
     }) as [tf.Tensor2D, tf.Tensor2D];
     tf.dispose([before, ...(last ? [last] : [])]);
     if (isLast) {

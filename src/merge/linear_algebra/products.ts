@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { hasNativeOps, symmetricProduct } from "../../backend/mod.ts";
+import { hasNativeOps } from "../../backend/mod.ts";
 
 /**
  * a bᵀ. The wasm backend multiplies with a transposed operand fifteen times
@@ -27,20 +27,10 @@ export function transposedTimes(a: tf.Tensor2D, b: tf.Tensor2D): tf.Tensor2D {
     : tf.tidy(() => tf.matMul(tf.transpose(a), b));
 }
 
-/** Products of the rows with each other: x xᵀ. */
-export function rowGram(x: tf.Tensor2D): tf.Tensor2D {
-  return symmetricProduct(x, x) ?? timesTransposed(x, x);
-}
-
 /** The smaller side's Gram matrix: [r, r], r = min(rows, columns). */
 export function smallerGram(matrix: tf.Tensor2D): tf.Tensor2D {
   const [rows, columns] = matrix.shape;
   return rows <= columns
-    ? rowGram(matrix)
-    : symmetricProduct(matrix, matrix, true) ?? transposedTimes(matrix, matrix);
-}
-
-/** The product of symmetric matrices that commute: it is symmetric, too. */
-export function commutingProduct(a: tf.Tensor2D, b: tf.Tensor2D): tf.Tensor2D {
-  return symmetricProduct(a, b) ?? tf.matMul(a, b);
+    ? timesTransposed(matrix, matrix)
+    : transposedTimes(matrix, matrix);
 }
