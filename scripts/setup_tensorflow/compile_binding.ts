@@ -8,7 +8,8 @@ import { runCommand } from "./run_command.ts";
 export const sources: readonly string[] = [
   "string_lists.cc",
   "layer_norm.cc",
-  "convnext_block.cc",
+  "convnext_layer.cc",
+  "pack.cc",
   "task_vectors.cc",
   "training_block.cc",
   "training_depthwise.cc",
@@ -18,9 +19,13 @@ export const sources: readonly string[] = [
 
 /** What they include. */
 const headers: readonly string[] = [
-  "block_rows.h",
+  "depthwise_rows.h",
   "for_each_processor.h",
+  "layer_rows.h",
+  "packed_product.h",
   "processor.h",
+  "product_rows.h",
+  "team.h",
   "training_operation.h",
   "training_patch_rows.h",
   "training_products.h",

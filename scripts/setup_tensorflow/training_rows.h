@@ -5,12 +5,6 @@
 
 typedef int Integers __attribute__((vector_size(4 * VECTOR)));
 
-inline float Sum(const Vector& vector) {
-  float sum = 0;
-  for (int i = 0; i < VECTOR; i++) sum += vector[i];
-  return sum;
-}
-
 // The exponential of what is not positive: a power of 2 times a polynomial.
 inline Vector Exponential(Vector x) {
   x = x < -87.0f ? Spread(-87) : x;

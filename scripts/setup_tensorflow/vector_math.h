@@ -13,7 +13,29 @@ inline void Store(const Vector& vector, float* to) {
   std::memcpy(to, &vector, sizeof(vector));
 }
 
+// The first values of a register; the others are 0, and left alone.
+inline Vector LoadSome(const float* from, int64_t count) {
+  if (count >= VECTOR) return Load(from);
+  Vector vector = {};
+  if (count > 0) std::memcpy(&vector, from, count * sizeof(float));
+  return vector;
+}
+
+inline void StoreSome(const Vector& vector, int64_t count, float* to) {
+  if (count >= VECTOR) {
+    Store(vector, to);
+  } else if (count > 0) {
+    std::memcpy(to, &vector, count * sizeof(float));
+  }
+}
+
 inline Vector Spread(float value) { return value - Vector{}; }
+
+inline float Sum(const Vector& vector) {
+  float sum = 0;
+  for (int i = 0; i < VECTOR; i++) sum += vector[i];
+  return sum;
+}
 
 // 1 + erf, by the rational function that Eigen takes.
 inline Vector Gate(const Vector& u) {

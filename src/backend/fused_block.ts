@@ -1,5 +1,4 @@
 import * as tf from "@tensorflow/tfjs";
-import { depthwiseConvolution } from "./fused.ts";
 import { wasmBlock, wasmPackBlock } from "./wasm/block.ts";
 import { nativeBlock, nativePackBlock } from "./native_fused.ts";
 
@@ -65,15 +64,9 @@ export function fusedBlock(
   weights: BlockWeights,
   options: BlockOptions,
 ): tf.Tensor4D {
-  return tf.tidy(() => {
-    if (tf.getBackend() === "wasm") {
-      return wasmBlock(features, weights, options);
-    }
-    const convolved = depthwiseConvolution(
-      features,
-      weights.packed.convolution as tf.Tensor4D,
-      weights.convolutionBias as tf.Tensor1D,
-    );
-    return nativeBlock(convolved, features, weights, options) as tf.Tensor4D;
-  });
+  return tf.tidy(() =>
+    tf.getBackend() === "wasm"
+      ? wasmBlock(features, weights, options)
+      : nativeBlock(features, weights, options) as tf.Tensor4D
+  );
 }

@@ -112,31 +112,33 @@ export function nativePackBlock(
   { convolution, spread, gather }: BlockKernels,
 ): BlockKernels | undefined {
   const pack = (kernel: tf.Tensor): tf.Tensor =>
-    nativeOp("ConvNextFusionPack", [kernel])[0]!;
-  return has("pack", () => pack(spread))
+    nativeOp("ConvNextFusionPackPanels", [kernel])[0]!;
+  return has("packPanels", () => pack(spread))
     ? {
-      convolution: tf.clone(convolution),
+      convolution: tf.tidy(() =>
+        pack(tf.reshape(convolution, [-1, convolution.shape[2]!]))
+      ),
       spread: pack(spread),
       gather: pack(gather),
     }
     : undefined;
 }
 
-/** A block of ConvNeXt behind its convolution. */
+/** A block of ConvNeXt. */
 export function nativeBlock(
-  convolved: tf.Tensor,
-  residual: tf.Tensor,
+  features: tf.Tensor,
   weights: BlockWeights,
   { epsilon, activation }: BlockOptions,
 ): tf.Tensor {
-  return nativeOp("ConvNextFusionBlock", [
-    convolved,
+  return nativeOp("ConvNextFusionLayer", [
+    features,
+    weights.packed.convolution,
+    weights.convolutionBias,
     weights.normWeight,
     weights.normBias,
     weights.packed.spread,
     weights.spreadBias,
     weights.packed.gather,
     weights.gatherBias,
-    residual,
   ], { epsilon: { float: epsilon }, activation: { string: activation } })[0]!;
 }
