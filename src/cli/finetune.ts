@@ -44,6 +44,7 @@ export async function finetune(
   const { train, val, labels } = await openFinetuneData(config);
   const processor = await AutoImageProcessor.fromPretrained(folder);
   const seed = config.seed ?? 0;
+  const options = trainingOptions(composed);
 
   const backend = await useBackend(config.backend);
   const pretrained = await loadConvNext(folder);
@@ -56,13 +57,21 @@ export async function finetune(
     saveModel(trained, path, {
       processor,
       ...(config.dtype ? { dtype: config.dtype } : {}),
-      card: { models: [basename(resolve(folder))] },
+      card: {
+        models: [basename(resolve(folder))],
+        training: {
+          dataset: config.dataset_name ?? train.name,
+          images: train.length,
+          seed,
+          ...stated(options),
+        },
+      },
     });
   const bar = progressBar("Training");
   let result: FineTuneResult;
   try {
     result = await fineTune(model, {
-      ...trainingOptions(composed),
+      ...options,
       train,
       val,
       processor,
@@ -105,6 +114,18 @@ function trainingOptions({ config, where }: ComposedConfig<FinetuneConfig>) {
     state_interval: config.state_interval,
     resume: config.resume,
   };
+}
+
+/** Options that change what is kept of a run, not what is learnt. */
+const KEPT = ["resume", "save_top_k", "save_interval", "state_interval"];
+
+/** The options that a model card tells. */
+function stated(options: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(options).filter(([key, value]) =>
+      value !== undefined && value !== null && !KEPT.includes(key)
+    ),
+  );
 }
 
 function tell(output: string, result: FineTuneResult, json: boolean): void {

@@ -8,12 +8,14 @@ export interface ModelCard {
   baseModel?: string | undefined;
   /** The experts' paths or repository ids. */
   models: readonly string[];
-  /** Heading. @default {"Deep Model Fusion"} */
+  /** Heading. @default {"Deep Model Fusion"}, or that of a fine-tuned model */
   title?: string | undefined;
   /** A paragraph below the heading. */
   description?: string | undefined;
   /** What the merge warned of. */
   warnings?: readonly string[] | undefined;
+  /** How the model was fine-tuned, if it was: then it is no merge. */
+  training?: unknown;
   /** The method's configuration. */
   algorithm?: unknown;
   /** The model pool's configuration. */
@@ -23,16 +25,22 @@ export interface ModelCard {
 }
 
 /**
- * Renders the model card that FusionBench writes beside a merged model: front
- * matter, the models merged, method and pool as YAML, and results by task.
+ * Renders the model card that FusionBench writes beside a merged model, or that
+ * of a fine-tuned one: front matter, the models merged, method and pool as YAML, and results by task.
  * Text from sources stands in YAML or code, escaped: it cannot become markup.
  */
 export function modelCard(card: ModelCard): string {
-  const { baseModel, models, title = "Deep Model Fusion" } = card;
+  const { baseModel, models, training } = card;
+  const isMerged = training === undefined;
+  const title = card.title ??
+    (isMerged ? "Deep Model Fusion" : "Fine-tuned ConvNeXt");
   const frontMatter = stringify({
     base_model: baseModel === undefined ? [...models] : [baseModel, ...models],
     library_name: "transformers",
-    tags: ["convnext-fusion", "fusion-bench", "merge"],
+    tags: [
+      "convnext-fusion",
+      ...(isMerged ? ["fusion-bench", "merge"] : ["image-classification"]),
+    ],
   });
   const list = [
     ...(baseModel === undefined ? [] : [`- base model: ${code(baseModel)}`]),
@@ -43,12 +51,15 @@ export function modelCard(card: ModelCard): string {
     `# ${title}`,
     card.description,
     ...(card.warnings ?? []).map((warning) => `> Warning: ${code(warning)}`),
-    "## Models Merged",
-    "This model was merged with `@convnext/fusion`, from:",
+    ...(isMerged ? ["## Models Merged"] : []),
+    `This model was ${
+      isMerged ? "merged" : "fine-tuned"
+    } with \`@convnext/fusion\`, from:`,
     list.join("\n"),
-    ...(card.algorithm === undefined && card.modelpool === undefined
+    ...(card.algorithm === undefined && card.modelpool === undefined && isMerged
       ? []
       : ["## Configuration"]),
+    ...yamlSection("### Training Configuration", training),
     ...yamlSection("### Algorithm Configuration", card.algorithm),
     ...yamlSection("### Model Pool Configuration", card.modelpool),
     ...(card.report ? ["## Results", resultsTable(card.report)] : []),

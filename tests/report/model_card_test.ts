@@ -157,3 +157,41 @@ for (const name of HOSTILE) {
     }
   });
 }
+
+Deno.test("a fine-tuned model's card says how it was trained, not merged", () => {
+  const card = modelCard({
+    models: ["pretrained"],
+    training: { dataset: "mnist", optimizer: { name: "sgd", lr: 0.01 } },
+  });
+  assertEquals(
+    card,
+    [
+      "---",
+      "base_model:",
+      "  - pretrained",
+      "library_name: transformers",
+      "tags:",
+      "  - convnext-fusion",
+      "  - image-classification",
+      "---",
+      "",
+      "# Fine-tuned ConvNeXt",
+      "",
+      "This model was fine-tuned with `@convnext/fusion`, from:",
+      "",
+      "- `pretrained`",
+      "",
+      "## Configuration",
+      "",
+      "### Training Configuration",
+      "",
+      "```yaml",
+      "dataset: mnist",
+      "optimizer:",
+      "  name: sgd",
+      "  lr: 0.01",
+      "```",
+      "",
+    ].join("\n"),
+  );
+});
