@@ -33,18 +33,6 @@ function scramble(value: number): number {
   return (value ^ (value >>> 16)) | 0;
 }
 
-/** Numbers from a normal distribution (Box and Muller). */
-export function randomNormal(
-  length: number,
-  deviation: number,
-  random: () => number,
-): Float32Array {
-  return Float32Array.from({ length }, () => {
-    const radius = Math.sqrt(-2 * Math.log(1 - random()));
-    return deviation * radius * Math.cos(2 * Math.PI * random());
-  });
-}
-
 /**
  * Runs something with `Math.random` seeded, which TensorFlow.js draws the seed
  * of `tf.randomUniform` from: stochastic depth repeats too.

@@ -4,8 +4,9 @@ import { createConvNext, parseConvNextConfig } from "../../src/convnext/mod.ts";
 import { crossEntropy } from "../../src/training/cross_entropy.ts";
 import { lossAndGradients } from "../../src/training/gradients.ts";
 import { parametersOf } from "../../src/training/parameters.ts";
-import { randomNormal, randomSequence } from "../../src/training/random.ts";
+import { randomSequence } from "../../src/training/random.ts";
 import { testBackend, testBackendName } from "../test_backend.ts";
+import { randomNormal } from "./random_normal.ts";
 
 /** Widths of which some fill a register, some two and a half, some neither. */
 const WIDTHS = [16, 48, 80, 20];
