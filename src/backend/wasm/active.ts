@@ -34,12 +34,14 @@ function prepare(backend: WasmBackend): Prepared {
   const shared = !(memory.buffer instanceof ArrayBuffer);
   try {
     const module = new WebAssembly.Module(wasmProgram(shared));
-    const { exports } = new WebAssembly.Instance(module, { tfjs: { memory } });
+    const program = new WebAssembly.Instance(module, { tfjs: { memory } })
+      .exports as unknown as WasmProgram;
     let team: Team | undefined;
     return {
       backend,
-      program: exports as unknown as WasmProgram,
-      team: () => team ??= new Team(module, memory, shared ? threads : 1),
+      program,
+      team: () =>
+        team ??= new Team(module, memory, program, shared ? threads : 1),
     };
   } catch (error) {
     // A runtime without SIMD: TensorFlow.js' own operations do it.

@@ -3,8 +3,8 @@ import { BackendError } from "../../fusion_error.ts";
 import { blockChunk, type BlockJob } from "./block_chunk.ts";
 import type { WasmProgram } from "./program.ts";
 
-/** The counters that threads share. */
-const END = 1, DONE = 2, FAILED = 3, COUNTERS = 4;
+/** Where the shared counters are. Chunks are counted over all jobs. */
+const AT = { next: 0, end: 1, done: 2, failed: 3 } as const;
 
 const NUMBERS = [
   "input",
@@ -32,8 +32,8 @@ const NUMBERS = [
 interface Shared {
   module: WebAssembly.Module;
   memory: WebAssembly.Memory;
-  /** Next to take, end, done, failed. Chunks are counted over all jobs. */
   counters: Int32Array;
+  at: typeof AT;
   /** The number of the job's first chunk, then the job's numbers. */
   job: Float64Array;
   names: readonly string[];
@@ -44,19 +44,18 @@ interface Shared {
  * use nothing from outside.
  */
 function takeChunks(
-  { counters, job, names }: Shared,
+  { counters, at, job, names }: Shared,
   program: WasmProgram,
   compute: typeof blockChunk,
   thread: number,
 ): void {
-  const [next, end, done, failed] = [0, 1, 2, 3];
   while (true) {
-    const chunk = Atomics.load(counters, next!);
-    if (chunk === Atomics.load(counters, end!)) return;
+    const chunk = Atomics.load(counters, at.next);
+    if (chunk === Atomics.load(counters, at.end)) return;
     const [first, ...numbers] = job;
     // Whoever has the number has a whole job: it stays until all are done.
     if (
-      Atomics.compareExchange(counters, next!, chunk, chunk + 1 | 0) !== chunk
+      Atomics.compareExchange(counters, at.next, chunk, chunk + 1 | 0) !== chunk
     ) continue;
     try {
       compute(
@@ -68,10 +67,10 @@ function takeChunks(
         thread,
       );
     } catch {
-      Atomics.store(counters, failed!, 1);
+      Atomics.store(counters, at.failed, 1);
     }
-    Atomics.add(counters, done!, 1);
-    Atomics.notify(counters, done!);
+    Atomics.add(counters, at.done, 1);
+    Atomics.notify(counters, at.done);
   }
 }
 
@@ -82,18 +81,17 @@ function serve(
   take: typeof takeChunks,
   compute: typeof blockChunk,
 ): void {
-  const end = 1;
   const program = new WebAssembly.Instance(shared.module, {
     tfjs: { memory: shared.memory },
   }).exports as unknown as WasmProgram;
   while (true) {
-    const seen = Atomics.load(shared.counters, end);
+    const seen = Atomics.load(shared.counters, shared.at.end);
     take(shared, program, compute, thread);
     // Jobs follow each other closely: sleeping and waking takes longer.
     for (let i = 0; i < 3000; i++) {
-      if (Atomics.load(shared.counters, end) !== seen) break;
+      if (Atomics.load(shared.counters, shared.at.end) !== seen) break;
     }
-    Atomics.wait(shared.counters, end, seen);
+    Atomics.wait(shared.counters, shared.at.end, seen);
   }
 }
 
@@ -110,23 +108,27 @@ export class Team {
   /**
    * @param module The program of `wasmProgram`.
    * @param memory The backend's.
+   * @param program That module on that memory, for the calling thread.
    * @param threads More than one takes a shared memory.
    */
   constructor(
     module: WebAssembly.Module,
     memory: WebAssembly.Memory,
+    program: WasmProgram,
     threads: number,
   ) {
     this.threads = threads;
     this.#shared = {
       module,
       memory,
-      counters: new Int32Array(new SharedArrayBuffer(4 * COUNTERS)),
+      counters: new Int32Array(
+        new SharedArrayBuffer(4 * Object.keys(AT).length),
+      ),
       job: new Float64Array(new SharedArrayBuffer(8 * (1 + NUMBERS.length))),
+      at: AT,
       names: NUMBERS,
     };
-    this.#program = new WebAssembly.Instance(module, { tfjs: { memory } })
-      .exports as unknown as WasmProgram;
+    this.#program = program;
     if (threads === 1) return;
     const { Worker } = createRequire("file:///main.cjs")("node:worker_threads");
     for (let thread = 1; thread < threads; thread++) {
@@ -146,16 +148,16 @@ export class Team {
    */
   run(job: BlockJob, chunks: number): void {
     const { counters } = this.#shared;
-    const first = Atomics.load(counters, END);
+    const first = Atomics.load(counters, AT.end);
     const end = first + chunks | 0;
     this.#shared.job.set([first, ...NUMBERS.map((name) => job[name])]);
-    Atomics.store(counters, END, end);
-    Atomics.notify(counters, END);
+    Atomics.store(counters, AT.end, end);
+    Atomics.notify(counters, AT.end);
     takeChunks(this.#shared, this.#program, blockChunk, 0);
-    for (let done; (done = Atomics.load(counters, DONE)) !== end;) {
-      Atomics.wait(counters, DONE, done);
+    for (let done; (done = Atomics.load(counters, AT.done)) !== end;) {
+      Atomics.wait(counters, AT.done, done);
     }
-    if (Atomics.load(counters, FAILED) !== 0) {
+    if (Atomics.load(counters, AT.failed) !== 0) {
       throw new BackendError(
         "backend=wasm: a thread failed to compute a block",
       );
