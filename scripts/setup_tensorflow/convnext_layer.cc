@@ -5,14 +5,14 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <memory>
 #include <string>
 
-#include "packed_product.h"
+#include "product.h"
 #include "processor.h"
 #include "team.h"
 #include "tensorflow/core/framework/common_shape_fns.h"
 #include "tensorflow/core/framework/op.h"
+#include "thread_memory.h"
 
 namespace convnext_fusion {
 
@@ -55,19 +55,18 @@ constexpr int64_t kGroup = 14 * 14;
 // Hidden channels that a group of rows has at once.
 constexpr int64_t kChunk = 8 * kPanel;
 
-// What LayerNorm and the first product leave of some rows.
+// What LayerNorm and the first product leave of some rows, in this thread's
+// memory.
 struct Scratch {
   Scratch(const Kernels& kernels, int64_t rows, int64_t channels,
           int64_t hidden) {
     normal = kernels.in_tiles(nullptr, channels);
     spread = kernels.in_tiles(nullptr, hidden);
     const int64_t tiles = (rows + kernels.tile - 1) / kernels.tile;
-    values.reset(new float[tiles * (normal.tile + spread.tile)]);
-    normal.at = values.get();
+    normal.at = ThreadMemory(tiles * (normal.tile + spread.tile));
     spread.at = normal.at + tiles * normal.tile;
   }
 
-  std::unique_ptr<float[]> values;
   Rows normal, spread;
 };
 
@@ -114,8 +113,8 @@ class LayerOperation : public tf::OpKernel {
                          values(3),
                          values(4),
                          epsilon_,
-                         {channels, hidden, values(5), values(6)},
-                         {hidden, channels, values(7), values(8)},
+                         Layer::Packed(channels, hidden, values(5), values(6)),
+                         Layer::Packed(hidden, channels, values(7), values(8)),
                          activation_};
     auto has = [&](int i, int64_t count) {
       return context->input(i).NumElements() == count;
@@ -151,12 +150,11 @@ class LayerOperation : public tf::OpKernel {
     const float* from = features.flat<float>().data();
     const int64_t parts = (channels + kernels_->lanes - 1) / kernels_->lanes;
     team.Run(features.dim_size(0) * parts, [&](int64_t part) {
-      std::unique_ptr<float[]> scratch(
-          new float[(height + kFilter - 1) * (width + kFilter - 1) *
-                    kernels_->lanes]);
+      float* around = ThreadMemory((height + kFilter - 1) *
+                                   (width + kFilter - 1) * kernels_->lanes);
       const int64_t image = part / parts * height * width * channels;
       kernels_->mix(block, from + image, height, width,
-                    part % parts * kernels_->lanes, scratch.get(), to + image);
+                    part % parts * kernels_->lanes, around, to + image);
     });
   }
 

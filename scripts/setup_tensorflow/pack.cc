@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "packed_product.h"
+#include "product.h"
 #include "tensorflow/core/framework/common_shape_fns.h"
 #include "tensorflow/core/framework/op.h"
 #include "tensorflow/core/framework/op_kernel.h"

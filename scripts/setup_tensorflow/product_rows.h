@@ -7,8 +7,8 @@
 // ConvNeXt's images of 224 have multiples of 7 rows at every stage.
 constexpr int kTile = VECTOR == 16 ? 14 : 6;
 constexpr int kColumns = 2 * VECTOR;
-// Weights that are asked of memory ahead of time.
-constexpr int64_t kAhead = 24 * kPanel;
+// Rows of weights that are asked of memory ahead of time.
+constexpr int64_t kAhead = 24;
 
 // x (1 + erf(x / sqrt 2)) / 2.
 inline Vector Gelu(const Vector& x) {
@@ -34,20 +34,21 @@ __attribute__((noinline)) void Tile(const Product& product,
                                     const float* from, const float* weights,
                                     const float* bias, int64_t columns,
                                     float* to) {
+  const int64_t step = product.layer->row, ahead = kAhead * step;
   Vector sums[kRows][2] = {};
   for (int64_t left = product.last - product.first; left > 0; left -= VECTOR) {
     const int64_t some = std::min<int64_t>(VECTOR, left);
     for (int64_t k = 0; k < some; k++) {
       const Vector first = Load(weights), second = Load(weights + VECTOR);
-      __builtin_prefetch(weights + kAhead);
-      __builtin_prefetch(weights + kAhead + VECTOR);
+      __builtin_prefetch(weights + ahead);
+      __builtin_prefetch(weights + ahead + VECTOR);
 #pragma GCC unroll 16
       for (int row = 0; row < kRows; row++) {
         const Vector factor = Spread(from[row * VECTOR + k]);
         sums[row][0] += factor * first;
         sums[row][1] += factor * second;
       }
-      weights += kPanel;
+      weights += step;
     }
     from += kTile * VECTOR;
   }
@@ -56,9 +57,10 @@ __attribute__((noinline)) void Tile(const Product& product,
   for (int row = 0; row < kRows; row++) {
     float* into = to + row * product.to.row;
     const float* more = product.adds ? into : bias;
-    const int64_t step = product.adds ? next : VECTOR, rest = columns - VECTOR;
+    const int64_t width = product.adds ? next : VECTOR;
+    const int64_t rest = columns - VECTOR;
     const Vector first = sums[row][0] + LoadSome(more, columns);
-    const Vector second = sums[row][1] + LoadSome(more + step, rest);
+    const Vector second = sums[row][1] + LoadSome(more + width, rest);
     StoreSome(Activate(first, product.activation), columns, into);
     StoreSome(Activate(second, product.activation), rest, into + next);
   }
@@ -88,7 +90,7 @@ inline void Multiply(const Product& product, int64_t rows, int64_t begin,
   const int64_t last = std::min(end * kPanel, layer.out);
   for (int64_t panel = begin; panel < end; panel++) {
     const float* weights =
-        layer.packed + (panel * layer.in + product.first) * kPanel;
+        layer.weights + panel * layer.panel + product.first * layer.row;
     for (int64_t c = 0; c < kPanel; c += kColumns) {
       const int64_t column = panel * kPanel + c;
       if (column >= last) break;

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { BackendError } from "../fusion_error.ts";
+import { registerPatchConvolution } from "./patch_convolution.ts";
 import {
   type TensorflowBuild,
   tensorflowFolder,
@@ -105,6 +106,7 @@ function load(build: TensorflowBuild): TensorflowBackend {
     "@tensorflow/tfjs-node-gpu",
   );
   tf.registerBackend("tensorflow", () => backend);
+  registerPatchConvolution();
   return backend;
 }
 

@@ -92,6 +92,29 @@ Deno.test("fused GELU is exact to float32 from -30 to 30", async () => {
   }
 });
 
+// Patches with and without whole tiles and registers, and what is cut off.
+for (
+  const [shape, side, out] of [
+    [[2, 13, 9, 3], 4, 96],
+    [[1, 7, 16, 40], 2, 64],
+    [[3, 30, 24, 7], 1, 32],
+    [[1, 6, 6, 16], 2, 48],
+  ] as [tf.Tensor4D["shape"], number, number][]
+) {
+  Deno.test(`patches of ${shape.join(" x ")}, side ${side}, to ${out}: the fused convolution equals the plain one`, async () => {
+    const image = random(shape, 1) as tf.Tensor4D;
+    const filter = random([side, side, shape[3], out], 2) as tf.Tensor4D;
+    const bias = random([out], 3);
+    const [strides, pad] = [side, "valid"] as const;
+    assert(
+      await difference(
+        tf.fused.conv2d({ x: image, filter, strides, pad, bias }),
+        tf.add(tf.conv2d(image, filter, strides, pad), bias),
+      ) < 1e-4,
+    );
+  });
+}
+
 Deno.test("gradients flow through what inference fuses", async () => {
   const x = random([3, 8], 1) as tf.Tensor2D;
   const kernel = random([8, 8], 2) as tf.Tensor2D;

@@ -1,4 +1,4 @@
-// A pointwise product whose weights lie in the order in which they are read.
+// What a product of ours is made of.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -14,11 +14,24 @@ inline int64_t Panels(int64_t columns) {
 
 enum class Activation { kNone, kGelu, kRelu };
 
-// A matrix packed as [panels][in][kPanel], and its bias.
+// A matrix and a bias.
 struct Layer {
   int64_t in, out;
-  const float* packed;
+  const float* weights;
   const float* bias;
+  // From a row of a panel to the next, from a panel to the next.
+  int64_t row, panel;
+
+  // Packed as [panels][in][kPanel].
+  static Layer Packed(int64_t in, int64_t out, const float* weights,
+                      const float* bias) {
+    return {in, out, weights, bias, kPanel, in * kPanel};
+  }
+  // As it is, [in][out]: whole panels.
+  static Layer Plain(int64_t in, int64_t out, const float* weights,
+                     const float* bias) {
+    return {in, out, weights, bias, out, kPanel};
+  }
 };
 
 // Rows that a product reads lie in tiles of as many as a processor's registers

@@ -1,0 +1,23 @@
+// Convolutions of patches that do not overlap, for one kind of processor:
+// convnext_patches.cc includes it once for each, see for_each_processor.h.
+
+#include "vector_math.h"
+#include "product_rows.h"
+
+// Copies the patches of rows [begin, end) to tiles; begin is a tile's first.
+void Gather(const Patches& patches, const float* image, int64_t begin,
+            int64_t end, float* patch, const Rows& to) {
+  const int64_t line = patches.side * patches.channels;
+  const int64_t depth = patches.side * line;
+  for (int64_t row = begin; row < end; row++) {
+    for (int64_t i = 0; i < patches.side; i++) {
+      std::copy_n(image + patches.Place(row, i), line, patch + i * line);
+    }
+    float* into = to.at + row / kTile * to.tile + row % kTile * to.row;
+    for (int64_t k = 0; k < depth; k += VECTOR, into += to.next) {
+      StoreSome(LoadSome(patch + k, depth - k), depth - k, into);
+    }
+  }
+}
+
+const PatchKernels kKernels = {VECTOR, kTile, InTiles, Gather, Multiply};

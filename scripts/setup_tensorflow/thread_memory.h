@@ -1,0 +1,27 @@
+// Memory that a thread keeps for its next operations.
+#pragma once
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+
+namespace convnext_fusion {
+
+// Room for so many values, whole lines of the cache, until the thread asks
+// again. It is kept because each page of new memory costs a fault.
+inline float* ThreadMemory(int64_t count) {
+  constexpr int64_t kLine = 64;
+  struct Free {
+    void operator()(float* values) const { std::free(values); }
+  };
+  static thread_local std::unique_ptr<float[], Free> kept;
+  static thread_local int64_t room = 0;
+  if (count > room) {
+    kept.reset();
+    room = (count * sizeof(float) + kLine - 1) / kLine * kLine / sizeof(float);
+    kept.reset(static_cast<float*>(
+        std::aligned_alloc(kLine, room * sizeof(float))));
+  }
+  return kept.get();
+}
+
+}  // namespace convnext_fusion
