@@ -1,15 +1,9 @@
-import { existsSync } from "node:fs";
+import { python } from "./python.ts";
 import { type Case, TimedProcess } from "./timed_process.ts";
 
 const OURS = ["tensorflow", "wasm"];
 const PEERS = ["torch", "onnxruntime"];
 const here = (file: string): string => new URL(file, import.meta.url).pathname;
-
-/** The Python of the variable PYTHON, or the system's. */
-function python(): string {
-  const known = "/tmp/py/venv/bin/python";
-  return Deno.env.get("PYTHON") ?? (existsSync(known) ? known : "python3");
-}
 
 function start(name: string): Promise<TimedProcess | undefined> {
   return PEERS.includes(name)
@@ -26,6 +20,14 @@ function start(name: string): Promise<TimedProcess | undefined> {
       here("./inference_backend.ts"),
       name,
     ]);
+}
+
+/**
+ * Threads of onnxruntime and of torch go on waiting busily for a while after a
+ * batch: on two cores they would slow down whose turn is next.
+ */
+function rest(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 200));
 }
 
 function median(values: number[]): number {
@@ -70,6 +72,7 @@ export async function bench(args: string[]): Promise<void> {
       const times: number[][] = runtimes.map(() => []);
       for (let run = -2; run < runs; run++) {
         for (const [i, runtime] of runtimes.entries()) {
+          await rest();
           const milliseconds = await runtime.time(which);
           if (run >= 0) times[i]!.push(milliseconds / batch);
         }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { tensorflowPaths } from "../src/backend/mod.ts";
 import { makePool, MODELS } from "./make_pool.ts";
 import { measure, type Measured } from "./measure.ts";
+import { python } from "./python.ts";
 
 /** The methods, and the path of the preset where it is not the name alone. */
 const METHODS = new Map([
@@ -19,12 +20,6 @@ const METHODS = new Map([
 const SPECTRAL = ["iso_c", "TaskSingularVectorMerging"];
 const PEERS = ["fusion_bench", "mergekit"];
 const here = (file: string): string => new URL(file, import.meta.url).pathname;
-
-/** The Python of the variable PYTHON, or the system's. */
-function python(): string {
-  const known = "/tmp/py/venv/bin/python";
-  return Deno.env.get("PYTHON") ?? (existsSync(known) ? known : "python3");
-}
 
 /** `--name value` arguments. */
 function option(args: string[], name: string): string | undefined {
