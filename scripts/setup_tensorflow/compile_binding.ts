@@ -8,6 +8,7 @@ import { runCommand } from "./run_command.ts";
 export const sources: readonly string[] = [
   "string_lists.cc",
   "layer_norm.cc",
+  "convnext_backbone.cc",
   "convnext_layer.cc",
   "convnext_patches.cc",
   "pack.cc",
@@ -21,9 +22,13 @@ export const sources: readonly string[] = [
 /** What they include. */
 const headers: readonly string[] = [
   "depthwise_rows.h",
+  "features.h",
   "for_each_processor.h",
+  "layer.h",
+  "layer_norm.h",
   "layer_rows.h",
   "patch_rows.h",
+  "patches.h",
   "processor.h",
   "product.h",
   "product_rows.h",

@@ -2,14 +2,14 @@
 // product, activation, pointwise product, residual. Four times the channels
 // never go to memory where there are many rows, and weights lie in the order in
 // which they are read.
+#include "layer.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <string>
 
-#include "product.h"
 #include "processor.h"
-#include "team.h"
 #include "tensorflow/core/framework/common_shape_fns.h"
 #include "tensorflow/core/framework/op.h"
 #include "thread_memory.h"
@@ -17,20 +17,6 @@
 namespace convnext_fusion {
 
 namespace tf = tensorflow;
-
-// The side of the depthwise convolution's filter.
-constexpr int kFilter = 7;
-
-struct Block {
-  // [panels][kFilter * kFilter][kPanel]
-  const float* filter;
-  const float* filter_bias;
-  const float* norm_weight;
-  const float* norm_bias;
-  float epsilon;
-  Layer spread, gather;
-  Activation activation;
-};
 
 // The functions of layer_rows.h for one kind of processor.
 struct Kernels {
@@ -70,6 +56,151 @@ struct Scratch {
   Rows normal, spread;
 };
 
+// One block for some features.
+class Computation {
+ public:
+  Computation(Team& team, const Block& block, const Features& features,
+              float* to)
+      : team_(team), block_(block), features_(features), to_(to) {}
+
+  void Run() {
+    Mix();
+    if (features_.rows() >= 2 * kGroup * team_.threads()) {
+      RunInGroups();
+    } else {
+      RunInPanels();
+    }
+  }
+
+ private:
+  void Mix() {
+    const auto [from, images, height, width, channels] = features_;
+    const int64_t lanes = kernels_.lanes;
+    const int64_t parts = (channels + lanes - 1) / lanes;
+    team_.Run(images * parts, [&](int64_t part) {
+      float* around = ThreadMemory((height + kFilter - 1) *
+                                   (width + kFilter - 1) * lanes);
+      const int64_t image = part / parts * height * width * channels;
+      kernels_.mix(block_, from + image, height, width, part % parts * lanes,
+                   around, to_ + image);
+    });
+  }
+
+  // A thread takes rows all the way through, some hidden channels at a time.
+  void RunInGroups() {
+    const int64_t channels = block_.spread.in, hidden = block_.spread.out;
+    const int64_t group = kGroup / kernels_.tile * kernels_.tile;
+    const int64_t rows = features_.rows();
+    team_.Run((rows + group - 1) / group, [&](int64_t part) {
+      Scratch scratch(kernels_, group, channels, kChunk);
+      const int64_t offset = part * group * channels;
+      const int64_t count = std::min(group, rows - part * group);
+      const Rows result = RowByRow(to_ + offset);
+      kernels_.enter(block_, features_.at + offset, count, to_ + offset,
+                     scratch.normal);
+      for (int64_t first = 0; first < hidden; first += kChunk) {
+        const int64_t last = std::min(first + kChunk, hidden);
+        kernels_.multiply({&block_.spread, 0, channels, scratch.normal,
+                           scratch.spread, false, block_.activation},
+                          count, first / kPanel, Panels(last));
+        kernels_.multiply({&block_.gather, first, last, scratch.spread, result,
+                           true, Activation::kNone},
+                          count, 0, Panels(channels));
+      }
+    });
+  }
+
+  // Too few rows to part among threads: they part the weights instead.
+  void RunInPanels() {
+    const int64_t channels = block_.spread.in, hidden = block_.spread.out;
+    const int64_t rows = features_.rows();
+    Scratch scratch(kernels_, rows, channels, hidden);
+    const int64_t tile = kernels_.tile, lanes = kernels_.lanes;
+    team_.Run((rows + tile - 1) / tile, [&](int64_t part) {
+      const int64_t offset = part * tile * channels;
+      kernels_.enter(block_, features_.at + offset,
+                     std::min(tile, rows - part * tile), to_ + offset,
+                     scratch.normal.From(part, 0));
+    });
+    team_.Run(Panels(hidden), [&](int64_t panel) {
+      kernels_.multiply({&block_.spread, 0, channels, scratch.normal,
+                         scratch.spread.From(0, panel * kPanel / lanes), false,
+                         block_.activation},
+                        rows, panel, panel + 1);
+    });
+    const Rows result = RowByRow(to_);
+    team_.Run(Panels(channels), [&](int64_t panel) {
+      kernels_.multiply({&block_.gather, 0, hidden, scratch.spread,
+                         result.From(0, panel * kPanel / lanes), true,
+                         Activation::kNone},
+                        rows, panel, panel + 1);
+    });
+  }
+
+  Rows RowByRow(float* to) const {
+    const int64_t channels = features_.channels;
+    return {to, kernels_.lanes, channels, kernels_.tile * channels};
+  }
+
+  Team& team_;
+  const Block& block_;
+  const Features& features_;
+  float* to_;
+  const Kernels& kernels_ = *ProcessorKernels();
+};
+
+void ComputeBlock(Team& team, const Block& block, const Features& features,
+                  float* to) {
+  Computation(team, block, features, to).Run();
+}
+
+double Operations(const Block& block, const Features& features) {
+  return 4.0 * features.rows() * block.spread.in * block.spread.out;
+}
+
+tf::Status BlockOptions::Read(tf::OpKernelConstruction* construction) {
+  if (ProcessorKernels() == nullptr) {
+    return tf::errors::Unimplemented("needs AVX2");
+  }
+  std::string name;
+  TF_RETURN_IF_ERROR(construction->GetAttr("epsilon", &epsilon));
+  TF_RETURN_IF_ERROR(construction->GetAttr("activation", &name));
+  if (name != "gelu" && name != "relu") {
+    return tf::errors::InvalidArgument("activation ", name);
+  }
+  activation = name == "gelu" ? Activation::kGelu : Activation::kRelu;
+  return tf::OkStatus();
+}
+
+tf::Status ReadBlock(tf::OpKernelContext* context, int first, int64_t channels,
+                     const BlockOptions& options, Block* block) {
+  auto values = [&](int i) {
+    return context->input(first + i).flat<float>().data();
+  };
+  auto has = [&](int i, int64_t count) {
+    return context->input(first + i).NumElements() == count;
+  };
+  const int64_t hidden = context->input(first + 5).NumElements();
+  const bool fits = has(0, Panels(channels) * kFilter * kFilter * kPanel) &&
+                    has(1, channels) && has(2, channels) && has(3, channels) &&
+                    has(4, Panels(hidden) * channels * kPanel) &&
+                    has(6, Panels(channels) * hidden * kPanel) &&
+                    has(7, channels);
+  if (!fits) {
+    return tf::errors::InvalidArgument("weights do not fit ", channels,
+                                       " channels, ", hidden, " hidden");
+  }
+  *block = {values(0),
+            values(1),
+            values(2),
+            values(3),
+            options.epsilon,
+            Layer::Packed(channels, hidden, values(4), values(5)),
+            Layer::Packed(hidden, channels, values(6), values(7)),
+            options.activation};
+  return tf::OkStatus();
+}
+
 REGISTER_OP("ConvNextFusionLayer")
     .Input("features: float")
     .Input("filter_packed: float")
@@ -88,134 +219,27 @@ REGISTER_OP("ConvNextFusionLayer")
 class LayerOperation : public tf::OpKernel {
  public:
   explicit LayerOperation(tf::OpKernelConstruction* construction)
-      : OpKernel(construction), kernels_(ProcessorKernels()) {
-    std::string activation;
-    OP_REQUIRES_OK(construction, construction->GetAttr("epsilon", &epsilon_));
-    OP_REQUIRES_OK(construction,
-                   construction->GetAttr("activation", &activation));
-    OP_REQUIRES(construction, kernels_ != nullptr,
-                tf::errors::Unimplemented("needs AVX2"));
-    OP_REQUIRES(construction, activation == "gelu" || activation == "relu",
-                tf::errors::InvalidArgument("activation ", activation));
-    activation_ =
-        activation == "gelu" ? Activation::kGelu : Activation::kRelu;
+      : OpKernel(construction) {
+    OP_REQUIRES_OK(construction, options_.Read(construction));
   }
 
   void Compute(tf::OpKernelContext* context) override {
-    const tf::Tensor& features = context->input(0);
-    OP_REQUIRES(context, features.dims() == 4,
-                tf::errors::InvalidArgument("features must have 4 axes"));
-    const int64_t channels = features.dim_size(3);
-    const int64_t hidden = context->input(6).NumElements();
-    auto values = [&](int i) { return context->input(i).flat<float>().data(); };
-    const Block block = {values(1),
-                         values(2),
-                         values(3),
-                         values(4),
-                         epsilon_,
-                         Layer::Packed(channels, hidden, values(5), values(6)),
-                         Layer::Packed(hidden, channels, values(7), values(8)),
-                         activation_};
-    auto has = [&](int i, int64_t count) {
-      return context->input(i).NumElements() == count;
-    };
-    const bool fits =
-        has(1, Panels(channels) * kFilter * kFilter * kPanel) &&
-        has(2, channels) && has(3, channels) && has(4, channels) &&
-        has(5, Panels(hidden) * channels * kPanel) &&
-        has(7, Panels(channels) * hidden * kPanel) && has(8, channels);
-    OP_REQUIRES(context, fits,
-                tf::errors::InvalidArgument("weights do not fit ", channels,
-                                            " channels, ", hidden, " hidden"));
+    Features features;
+    OP_REQUIRES_OK(context, ReadFeatures(context, &features));
+    Block block;
+    OP_REQUIRES_OK(context, ReadBlock(context, 1, features.channels, options_,
+                                      &block));
     tf::Tensor* result = nullptr;
-    OP_REQUIRES_OK(context, context->allocate_output(0, features.shape(),
-                                                     &result));
-    if (features.NumElements() == 0) return;
-    const int64_t rows = features.NumElements() / channels;
-    float* to = result->flat<float>().data();
-    Team team(context, 4.0 * rows * channels * hidden);
-    Mix(team, block, features, to);
-    if (rows >= 2 * kGroup * team.threads()) {
-      RunInGroups(team, block, values(0), rows, to);
-    } else {
-      RunInPanels(team, block, values(0), rows, to);
-    }
+    OP_REQUIRES_OK(context,
+                   context->allocate_output(0, context->input(0).shape(),
+                                            &result));
+    if (result->NumElements() == 0) return;
+    Team team(context, Operations(block, features));
+    ComputeBlock(team, block, features, result->flat<float>().data());
   }
 
  private:
-  void Mix(Team& team, const Block& block, const tf::Tensor& features,
-           float* to) {
-    const int64_t height = features.dim_size(1), width = features.dim_size(2),
-                  channels = features.dim_size(3);
-    const float* from = features.flat<float>().data();
-    const int64_t parts = (channels + kernels_->lanes - 1) / kernels_->lanes;
-    team.Run(features.dim_size(0) * parts, [&](int64_t part) {
-      float* around = ThreadMemory((height + kFilter - 1) *
-                                   (width + kFilter - 1) * kernels_->lanes);
-      const int64_t image = part / parts * height * width * channels;
-      kernels_->mix(block, from + image, height, width,
-                    part % parts * kernels_->lanes, around, to + image);
-    });
-  }
-
-  // A thread takes rows all the way through, some hidden channels at a time.
-  void RunInGroups(Team& team, const Block& block, const float* residual,
-                   int64_t rows, float* to) {
-    const int64_t channels = block.spread.in, hidden = block.spread.out;
-    const int64_t group = kGroup / kernels_->tile * kernels_->tile;
-    team.Run((rows + group - 1) / group, [&](int64_t part) {
-      Scratch scratch(*kernels_, group, channels, kChunk);
-      const int64_t offset = part * group * channels;
-      const int64_t count = std::min(group, rows - part * group);
-      const Rows result = RowByRow(to + offset, channels);
-      kernels_->enter(block, residual + offset, count, to + offset,
-                      scratch.normal);
-      for (int64_t first = 0; first < hidden; first += kChunk) {
-        const int64_t last = std::min(first + kChunk, hidden);
-        kernels_->multiply({&block.spread, 0, channels, scratch.normal,
-                            scratch.spread, false, block.activation},
-                           count, first / kPanel, Panels(last));
-        kernels_->multiply({&block.gather, first, last, scratch.spread, result,
-                            true, Activation::kNone},
-                           count, 0, Panels(channels));
-      }
-    });
-  }
-
-  // Too few rows to part among threads: they part the weights instead.
-  void RunInPanels(Team& team, const Block& block, const float* residual,
-                   int64_t rows, float* to) {
-    const int64_t channels = block.spread.in, hidden = block.spread.out;
-    Scratch scratch(*kernels_, rows, channels, hidden);
-    const int64_t tile = kernels_->tile, lanes = kernels_->lanes;
-    team.Run((rows + tile - 1) / tile, [&](int64_t part) {
-      const int64_t offset = part * tile * channels;
-      kernels_->enter(block, residual + offset,
-                      std::min(tile, rows - part * tile), to + offset,
-                      scratch.normal.From(part, 0));
-    });
-    team.Run(Panels(hidden), [&](int64_t panel) {
-      kernels_->multiply({&block.spread, 0, channels, scratch.normal,
-                          scratch.spread.From(0, panel * kPanel / lanes), false,
-                          block.activation},
-                         rows, panel, panel + 1);
-    });
-    const Rows result = RowByRow(to, channels);
-    team.Run(Panels(channels), [&](int64_t panel) {
-      kernels_->multiply({&block.gather, 0, hidden, scratch.spread,
-                          result.From(0, panel * kPanel / lanes), true,
-                          Activation::kNone},
-                         rows, panel, panel + 1);
-    });
-  }
-
-  Rows RowByRow(float* to, int64_t channels) const {
-    return {to, kernels_->lanes, channels, kernels_->tile * channels};
-  }
-
-  const Kernels* kernels_;
-  float epsilon_;
-  Activation activation_;
+  BlockOptions options_;
 };
 
 REGISTER_KERNEL_BUILDER(Name("ConvNextFusionLayer").Device(tf::DEVICE_CPU),

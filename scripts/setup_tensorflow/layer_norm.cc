@@ -1,9 +1,11 @@
 // LayerNorm over the last axis in one pass over memory: TensorFlow's own
 // operations need six. A row stays in the first cache while its mean, its
 // variance and its values are computed in turn.
-#include <cmath>
-#include <cstring>
+#include "layer_norm.h"
 
+#include <cmath>
+
+#include "processor.h"
 #include "tensorflow/core/framework/common_shape_fns.h"
 #include "tensorflow/core/framework/op.h"
 #include "tensorflow/core/framework/op_kernel.h"
@@ -12,10 +14,6 @@
 namespace convnext_fusion {
 
 namespace tf = tensorflow;
-
-// Each is compiled for three kinds of processor, and chosen when it runs.
-#define FOR_EACH_PROCESSOR \
-  __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 
 constexpr int kLanes = 16;
 

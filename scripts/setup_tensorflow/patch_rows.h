@@ -5,10 +5,11 @@
 #include "product_rows.h"
 
 // Copies the patches of rows [begin, end) to tiles; begin is a tile's first.
-void Gather(const Patches& patches, const float* image, int64_t begin,
-            int64_t end, float* patch, const Rows& to) {
-  const int64_t line = patches.side * patches.channels;
-  const int64_t depth = patches.side * line;
+void Gather(const Patches& patches, int64_t begin, int64_t end, float* patch,
+            const Rows& to) {
+  const float* image = patches.from.at;
+  const int64_t line = patches.side * patches.from.channels;
+  const int64_t depth = patches.layer.in;
   for (int64_t row = begin; row < end; row++) {
     for (int64_t i = 0; i < patches.side; i++) {
       std::copy_n(image + patches.Place(row, i), line, patch + i * line);

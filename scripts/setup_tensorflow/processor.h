@@ -1,6 +1,10 @@
 // Which code this processor runs.
 #pragma once
 
+// Compiles a function for three kinds of processor, and chooses when it runs.
+#define FOR_EACH_PROCESSOR \
+  __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+
 namespace convnext_fusion {
 
 // The functions for this processor, or nothing: then an operation is not there.

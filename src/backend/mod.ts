@@ -23,6 +23,11 @@ export {
   fusedBlock,
   packBlock,
 } from "./fused_block.ts";
+export {
+  type BackboneOptions,
+  fusedBackbone,
+  type LayerWeights,
+} from "./native_backbone.ts";
 export { gelu } from "./gelu.ts";
 export { layerNorm } from "./layer_norm.ts";
 export { useBackend, type UseBackendOptions } from "./use_backend.ts";

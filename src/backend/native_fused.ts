@@ -124,14 +124,9 @@ export function nativePackBlock(
     : undefined;
 }
 
-/** A block of ConvNeXt. */
-export function nativeBlock(
-  features: tf.Tensor,
-  weights: BlockWeights,
-  { epsilon, activation }: BlockOptions,
-): tf.Tensor {
-  return nativeOp("ConvNextFusionLayer", [
-    features,
+/** A block's weights as our operations take them. */
+export function blockInputs(weights: BlockWeights): tf.Tensor[] {
+  return [
     weights.packed.convolution,
     weights.convolutionBias,
     weights.normWeight,
@@ -140,5 +135,17 @@ export function nativeBlock(
     weights.spreadBias,
     weights.packed.gather,
     weights.gatherBias,
-  ], { epsilon: { float: epsilon }, activation: { string: activation } })[0]!;
+  ];
+}
+
+/** A block of ConvNeXt. */
+export function nativeBlock(
+  features: tf.Tensor,
+  weights: BlockWeights,
+  { epsilon, activation }: BlockOptions,
+): tf.Tensor {
+  return nativeOp("ConvNextFusionLayer", [features, ...blockInputs(weights)], {
+    epsilon: { float: epsilon },
+    activation: { string: activation },
+  })[0]!;
 }

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import {
+  type BlockWeights,
   depthwiseConvolution,
   fusedBlock,
   gelu,
@@ -21,8 +22,8 @@ const ACTIVATIONS: Record<
   silu: (features) => tf.mul(features, tf.sigmoid(features)),
 };
 
-/** Added to LayerNorm's variance. */
-const EPSILON = 1e-6;
+/** Added to LayerNorm's variance in blocks. */
+export const BLOCK_EPSILON = 1e-6;
 
 interface ConvNextLayerOptions {
   name: string;
@@ -142,27 +143,47 @@ export class ConvNextLayer extends tf.layers.Layer {
 
   /** The same with fewer passes over memory: only inference may take it. */
   #infer(residual: tf.Tensor4D): tf.Tensor {
-    const { hiddenAct, globalResponseNorm } = this.#options;
+    const { hiddenAct } = this.#options;
+    const prepared = this.#prepare();
+    const weights = this.blockWeights(prepared);
+    return weights && hiddenAct !== "silu"
+      ? fusedBlock(residual, weights, {
+        epsilon: BLOCK_EPSILON,
+        activation: hiddenAct,
+      })
+      : this.#inSteps(residual, prepared);
+  }
+
+  #prepare(): Prepared {
+    const { hiddenAct, globalResponseNorm, layerScale } = this.#options;
     const weight = (name: string): tf.Tensor => this.#weights[name]!.read();
-    const canFuse = hiddenAct !== "silu" && !globalResponseNorm;
-    const prepared = this.#prepared.of({
+    return this.#prepared.of({
       convolutionKernel: weight("dwconv.weight") as tf.Tensor4D,
       spreadKernel: weight("pwconv1.weight") as tf.Tensor2D,
       gatherKernel: weight("pwconv2.weight") as tf.Tensor2D,
       gatherBias: weight("pwconv2.bias"),
-      scale: this.#options.layerScale > 0
-        ? weight("layer_scale_parameter")
-        : undefined,
-    }, canFuse);
-    if (!canFuse || !prepared.packed) return this.#inSteps(residual, prepared);
-    return fusedBlock(residual, {
-      packed: prepared.packed,
+      scale: layerScale > 0 ? weight("layer_scale_parameter") : undefined,
+    }, hiddenAct !== "silu" && !globalResponseNorm);
+  }
+
+  /**
+   * The weights with which inference computes the block in one operation;
+   * nothing where the backend, or the block, needs several.
+   *
+   * @internal
+   */
+  blockWeights(
+    { packed, gatherBias }: Prepared = this.#prepare(),
+  ): BlockWeights | undefined {
+    const weight = (name: string): tf.Tensor => this.#weights[name]!.read();
+    return packed && {
+      packed,
       convolutionBias: weight("dwconv.bias"),
       normWeight: weight("layernorm.weight"),
       normBias: weight("layernorm.bias"),
       spreadBias: weight("pwconv1.bias"),
-      gatherBias: prepared.gatherBias,
-    }, { epsilon: EPSILON, activation: hiddenAct });
+      gatherBias,
+    };
   }
 
   /** As one operation for each product and what follows it. */
@@ -197,7 +218,7 @@ export class ConvNextLayer extends tf.layers.Layer {
       this.#convolve(residual),
       weight("layernorm.weight"),
       weight("layernorm.bias"),
-      EPSILON,
+      BLOCK_EPSILON,
     );
     return tf.reshape(features, [-1, residual.shape[3]]);
   }

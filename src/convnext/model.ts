@@ -4,6 +4,7 @@ import {
   ARCHITECTURES,
   fusionTargetsOf,
 } from "./architecture.ts";
+import { ConvNextBackbone } from "./backbone.ts";
 import { type ConvNextConfig, numLabels } from "./config.ts";
 import { ConvNextLayer } from "./convnext_layer.ts";
 import { ConvNextLayerNorm } from "./layer_norm.ts";
@@ -182,7 +183,10 @@ function createBackbone(
     }),
     features,
   );
-  return tf.model({ name: backbone, inputs: pixelValues, outputs: features });
+  return new ConvNextBackbone(
+    { name: backbone, inputs: pixelValues, outputs: features },
+    config,
+  );
 }
 
 /** The backbone of a classifier: its `convnext` or `convnextv2` layer. */
