@@ -3,6 +3,7 @@
 // taken: so a busy machine delays nothing, and between phases nobody sleeps.
 #pragma once
 #include <immintrin.h>
+#include <sched.h>
 
 #include <atomic>
 #include <functional>
@@ -21,6 +22,7 @@ class Team {
     auto workers = context->device()->tensorflow_cpu_worker_threads();
     threads_ = std::min<double>(workers->num_threads,
                                 1 + operations / kWorthWaking);
+    state_->processor = sched_getcpu();
     for (int i = 1; i < threads_; i++) {
       workers->workers->Schedule([state = state_] { state->Help(); });
     }
@@ -53,6 +55,8 @@ class Team {
     std::atomic<int64_t> claims{0};
     std::atomic<int64_t> done{0};
     const std::function<void(int64_t)>* work = nullptr;
+    // The caller's.
+    int processor = -1;
 
     bool Take() {
       int64_t seen = claims.load(std::memory_order_acquire);
@@ -66,6 +70,7 @@ class Team {
     }
 
     void Help() {
+      LeaveProcessor(processor);
       for (int idle = 0; claims.load(std::memory_order_acquire) != kEnded;) {
         if (Take()) {
           idle = 0;
@@ -75,6 +80,21 @@ class Team {
           std::this_thread::yield();
         }
       }
+    }
+
+    // Linux may wake a thread on the processor of who woke it, and leave both
+    // there for 100 ms while another one idles.
+    static void LeaveProcessor(int processor) {
+      cpu_set_t allowed;
+      if (sched_getcpu() != processor ||
+          sched_getaffinity(0, sizeof(allowed), &allowed) != 0) {
+        return;
+      }
+      cpu_set_t others = allowed;
+      CPU_CLR(processor, &others);
+      if (CPU_COUNT(&others) == 0) return;
+      sched_setaffinity(0, sizeof(others), &others);
+      sched_setaffinity(0, sizeof(allowed), &allowed);
     }
 
     static int64_t Left(int64_t claims) {
