@@ -16,13 +16,12 @@ export {
   pointwise,
   type PointwiseOptions,
 } from "./fused.ts";
-export {
-  type BlockKernels,
-  type BlockOptions,
-  type BlockWeights,
-  fusedBlock,
-  packBlock,
-} from "./fused_block.ts";
+export type {
+  BlockKernels,
+  BlockOptions,
+  BlockWeights,
+} from "./block_weights.ts";
+export { fusedBlock, packBlock } from "./fused_block.ts";
 export {
   type BackboneOptions,
   fusedBackbone,

@@ -1,5 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
-import type { BlockOptions, BlockWeights } from "./fused_block.ts";
+import type { BlockOptions, BlockWeights } from "./block_weights.ts";
 import { blockInputs, has } from "./native_fused.ts";
 import { nativeOp } from "./native.ts";
 

@@ -4,7 +4,7 @@ import type {
   BlockKernels,
   BlockOptions,
   BlockWeights,
-} from "./fused_block.ts";
+} from "./block_weights.ts";
 import { type NativeAttributes, nativeOp } from "./native.ts";
 import { activeTensorflow } from "./tensorflow.ts";
 

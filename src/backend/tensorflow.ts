@@ -3,7 +3,6 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { BackendError } from "../fusion_error.ts";
-import { registerPatchConvolution } from "./patch_convolution.ts";
 import {
   type TensorflowBuild,
   tensorflowFolder,
@@ -106,7 +105,6 @@ function load(build: TensorflowBuild): TensorflowBackend {
     "@tensorflow/tfjs-node-gpu",
   );
   tf.registerBackend("tensorflow", () => backend);
-  registerPatchConvolution();
   return backend;
 }
 
@@ -129,10 +127,12 @@ function gpuName(): string {
  * Starts TensorFlow's own library.
  *
  * @param backend `tensorflow` computes on all CPU cores, `cuda` on a GPU.
+ * @param register Registers kernels of ours, when the backend is first there.
  * @returns The device, for people.
  */
 export async function startTensorflow(
   backend: "tensorflow" | "cuda",
+  register: () => void,
 ): Promise<string> {
   const builds: TensorflowBuild[] = backend === "cuda"
     ? ["cuda"]
@@ -161,6 +161,7 @@ export async function startTensorflow(
     }
     try {
       loaded = load(build);
+      register();
     } catch (error) {
       const reason = String((error as Error).message ?? error).split("\n")[0];
       throw new BackendError(

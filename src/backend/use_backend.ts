@@ -7,6 +7,7 @@ import {
   type BackendChoice,
   type BackendName,
 } from "./backend_name.ts";
+import { registerPatchConvolution } from "./patch_convolution.ts";
 import { startTensorflow } from "./tensorflow.ts";
 import { startWasm } from "./wasm/start.ts";
 import { startWebgpu } from "./webgpu.ts";
@@ -34,8 +35,8 @@ const starts: Record<
   BackendName,
   (insist: boolean, threads: number) => Promise<string>
 > = {
-  cuda: () => startTensorflow("cuda"),
-  tensorflow: () => startTensorflow("tensorflow"),
+  cuda: () => startTensorflow("cuda", registerPatchConvolution),
+  tensorflow: () => startTensorflow("tensorflow", registerPatchConvolution),
   webgpu: startWebgpu,
   wasm: (_insist, threads) => startWasm(threads),
   cpu: startCpu,

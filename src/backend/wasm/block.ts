@@ -4,7 +4,7 @@ import type {
   BlockKernels,
   BlockOptions,
   BlockWeights,
-} from "../fused_block.ts";
+} from "../block_weights.ts";
 import { emptyTensor } from "../tensor_memory.ts";
 import { planChunks } from "./block_chunk.ts";
 import { SIDE } from "./depthwise.ts";
