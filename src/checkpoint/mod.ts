@@ -4,6 +4,7 @@
  * @module
  */
 export { checkNotSource } from "./check_not_source.ts";
+export { checkReplaceable } from "./check_replaceable.ts";
 export { readInThisThread } from "./binary_file.ts";
 export { knownSha256 } from "./known_sha256.ts";
 export * from "./memory_state_dict.ts";

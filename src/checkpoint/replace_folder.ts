@@ -1,4 +1,4 @@
-import { basename, dirname, join, resolve } from "@std/path";
+import { basename, dirname, join } from "@std/path";
 import { CheckpointError } from "../fusion_error.ts";
 import {
   besides,
@@ -7,11 +7,9 @@ import {
   temporaryFolder,
 } from "../temporaries.ts";
 import { cannotWrite, errorCode } from "../reason.ts";
-import { foreignFile } from "./foreign_file.ts";
+import { checkReplaceable, realPlace } from "./check_replaceable.ts";
+import { foreignFiles } from "./foreign_files.ts";
 import { syncPath } from "./sync_path.ts";
-
-/** A folder that has one of these holds a model, and may be replaced. */
-const MODEL_FILES = ["config.json", "merge.json", "model.json"];
 
 /** Tells a folder from another one that comes to stand in its place. */
 export interface FolderIdentity {
@@ -67,8 +65,8 @@ function lockedFolder(path: string): Disposable {
  * Writes a folder beside its place and renames it: nobody sees half of it, and
  * what was there before stays until all is written.
  *
- * @param target The folder. If it exists it must be empty or hold a model, and
- * nothing that this project does not write.
+ * @param target The folder. If it exists it must be empty or hold a model;
+ * other files in it stay, as {@linkcode checkReplaceable} tells.
  * @param write Fills the folder whose path it is given.
  * @throws {CheckpointError} If `target` may not be replaced or cannot be
  * written; it is then as it was.
@@ -89,13 +87,7 @@ async function replace(
   target: string,
   write: (temporary: string) => Promise<void>,
 ): Promise<FolderIdentity> {
-  let place = resolve(target);
-  try {
-    // The folder itself, not a link to it, is renamed.
-    place = await Deno.realPath(place);
-  } catch (error) {
-    if (errorCode(error) !== "ENOENT") throw error;
-  }
+  const place = realPlace(target);
   const parent = dirname(place);
   await Deno.mkdir(parent, { recursive: true });
   putBack(place);
@@ -109,7 +101,8 @@ async function replace(
     syncTree(temporary);
     // Meanwhile somebody may have put something else there.
     checkReplaceable(target, place);
-    swap(temporary, place);
+    checkRoom(target, temporary, place);
+    swap(temporary, place, release);
   } catch (error) {
     removeWhole(temporary);
     // The reader of the message knows the folder by the name it was to have.
@@ -124,39 +117,15 @@ async function replace(
   return identity;
 }
 
-/** Checks that nothing is lost but a model. */
-function checkReplaceable(target: string, place: string): void {
-  const refuse = (found: string): never => {
-    throw new CheckpointError(
-      `${target} ${found}, expected a new name, an empty folder or a model's folder`,
-    );
-  };
-  let status: Deno.FileInfo;
-  try {
-    status = Deno.lstatSync(place);
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return;
-    throw error;
-  }
-  if (!status.isDirectory) refuse("exists and is not a folder");
-  const current = Deno.realPathSync(".");
-  for (let folder = current;; folder = dirname(folder)) {
-    if (folder === place) refuse("is or holds the current folder");
-    if (folder === dirname(folder)) break;
-  }
-  const names = Array.from(Deno.readDirSync(place), ({ name }) => name);
-  if (names.includes(".git")) refuse("is a git repository");
-  if (
-    names.length > 0 && !MODEL_FILES.some((name) => names.includes(name))
-  ) {
-    refuse(
-      "is a folder with other files and no config.json, merge.json or model.json",
-    );
-  }
-  const foreign = foreignFile(place);
-  if (foreign !== undefined) {
-    refuse(`holds ${foreign}, which is no part of a model and would be lost`);
-  }
+/** Checks that what stays in the folder finds its name free in the new one. */
+function checkRoom(target: string, temporary: string, place: string): void {
+  if (!exists(place)) return;
+  const taken = foreignFiles(place).beside
+    .find((name) => exists(join(temporary, name)));
+  if (taken === undefined) return;
+  throw new CheckpointError(
+    `${target} holds ${taken}, in whose place the model has a file of its own, expected another name`,
+  );
 }
 
 /** How often another process may put its folder there between two renames. */
@@ -166,8 +135,10 @@ const MOST_SWAPS = 100;
  * Both renames without a break, so that an interrupt of this process falls
  * before or after them. Of several processes, each with a folder for the same
  * place, the last one wins whole.
+ *
+ * @param release Gives the lock on `temporary` free, once it has its place.
  */
-function swap(temporary: string, place: string): void {
+function swap(temporary: string, place: string, release: () => void): void {
   for (let tries = 1;; tries++) {
     const aside = join(dirname(place), `.${basename(place)}.${ownMark()}.old`);
     const replaces = renameUnlocked(place, aside);
@@ -175,13 +146,14 @@ function swap(temporary: string, place: string): void {
       Deno.renameSync(temporary, place);
     } catch (error) {
       if (isTaken(error) && tries < MOST_SWAPS) {
-        if (replaces) removeWhole(aside);
+        if (replaces) removeModel(aside, place);
         continue;
       }
       if (replaces) Deno.renameSync(aside, place);
       throw error;
     }
-    if (replaces) removeWhole(aside);
+    release();
+    if (replaces) removeModel(aside, place);
     return;
   }
 }
@@ -189,6 +161,50 @@ function swap(temporary: string, place: string): void {
 function isTaken(error: unknown): boolean {
   const code = errorCode(error);
   return code === "ENOTEMPTY" || code === "EEXIST";
+}
+
+/**
+ * Removes a model that was put aside, once what is beside it is in the folder
+ * that has its place now: killed meanwhile, the next run goes on with it.
+ */
+function removeModel(aside: string, place: string): void {
+  for (const name of besideModel(aside)) {
+    for (let tries = 1; !moveInto(place, aside, name); tries++) {
+      if (tries === MOST_SWAPS) {
+        throw new CheckpointError(
+          `${
+            join(aside, name)
+          }: cannot be put back into ${place}, which other processes keep replacing`,
+        );
+      }
+    }
+  }
+  removeWhole(aside);
+}
+
+function besideModel(aside: string): readonly string[] {
+  try {
+    return foreignFiles(aside).beside;
+  } catch (error) {
+    // Another process has put it right.
+    if (errorCode(error) === "ENOENT") return [];
+    throw error;
+  }
+}
+
+/** @returns False if another process is about to replace the folder. */
+function moveInto(place: string, from: string, name: string): boolean {
+  try {
+    return inFolderItself(place, identityOf(place), () => {
+      // One that is there is newer.
+      if (!exists(join(place, name))) {
+        renameIfThere(join(from, name), join(place, name));
+      }
+    });
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return false;
+    throw error;
+  }
 }
 
 /** Renames what nobody is working in: see {@linkcode inFolderItself}. */
@@ -211,7 +227,7 @@ function renameIfThere(from: string, to: string): boolean {
 /** Puts back what a process had put aside that was killed between its renames. */
 function putBack(place: string): void {
   for (const path of besides(place, "old")) {
-    if (exists(place)) removeWhole(path);
+    if (exists(place)) removeModel(path, place);
     else renameIfThere(path, place);
   }
 }

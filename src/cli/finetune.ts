@@ -1,7 +1,7 @@
 import { basename, fromFileUrl, resolve } from "@std/path";
 import type * as tf from "@tensorflow/tfjs";
 import { useBackend } from "../backend/mod.ts";
-import { checkNotSource } from "../checkpoint/mod.ts";
+import { checkNotSource, checkReplaceable } from "../checkpoint/mod.ts";
 import { composeConfig, type ComposedConfig } from "../config/mod.ts";
 import {
   AutoImageProcessor,
@@ -9,6 +9,7 @@ import {
   labelsOf,
   loadConvNext,
 } from "../convnext/mod.ts";
+import { ConfigError } from "../fusion_error.ts";
 import { resolveModelPath } from "../hub/mod.ts";
 import { saveModel } from "../modelpool/mod.ts";
 import { progressBar } from "../report/mod.ts";
@@ -41,6 +42,15 @@ export async function finetune(
   const { config } = composed;
   const folder = await resolveModelPath(config.model);
   await checkNotSource(config.output, [folder]);
+  // Told now, not when all is trained.
+  checkReplaceable(config.output);
+  const logFolder = config.log_dir ??
+    `${config.output.replace(/\/+$/, "")}.training`;
+  if (isWithin(logFolder, config.output)) {
+    throw new ConfigError(
+      `log_dir=${logFolder}: it lies in output=${config.output}, where only the finished model may be, expected another folder`,
+    );
+  }
   const { train, val, labels } = await openFinetuneData(config);
   const processor = await AutoImageProcessor.fromPretrained(folder);
   const seed = config.seed ?? 0;
@@ -76,8 +86,7 @@ export async function finetune(
       val,
       processor,
       seed,
-      log_dir: config.log_dir ??
-        `${config.output.replace(/\/+$/, "")}.training`,
+      log_dir: logFolder,
       recipe: { model: resolve(folder), labels: labelsOf(configOf(model)) },
       saveModel: save,
       onStep: ({ step, steps }) => bar.update(step, steps),
@@ -89,6 +98,10 @@ export async function finetune(
   model.dispose();
   tellBackend(backend);
   tell(config.output, result, json);
+}
+
+function isWithin(path: string, folder: string): boolean {
+  return `${resolve(path)}/`.startsWith(`${resolve(folder)}/`);
 }
 
 /** Those of the config's keys that are the training's own. */

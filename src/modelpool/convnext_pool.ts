@@ -1,5 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
-import { checkNotSource, type StateDict } from "../checkpoint/mod.ts";
+import {
+  checkNotSource,
+  checkReplaceable,
+  type StateDict,
+} from "../checkpoint/mod.ts";
 import {
   AutoImageProcessor,
   checkShapes,
@@ -160,9 +164,11 @@ export class ConvNextForImageClassificationPool
   }
 
   /**
-   * Checks that a folder may be written without losing a model of the pool.
+   * Checks that a folder may be written without losing a model of the pool, or
+   * what is no model.
    *
-   * @throws {CheckpointError} If it is one of them, or holds or is in one.
+   * @throws {CheckpointError} If it is one of them, or holds or is in one, or
+   * may not be replaced by a model.
    */
   async checkSavePath(path: string): Promise<void> {
     const sources = await Promise.all(
@@ -172,6 +178,7 @@ export class ConvNextForImageClassificationPool
       path,
       sources.filter((source) => source !== undefined),
     );
+    checkReplaceable(path);
   }
 
   /** A model's config; its labels are those of `dataset_name`, if given. */

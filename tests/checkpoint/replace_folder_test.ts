@@ -62,6 +62,91 @@ Deno.test("replaceFolder() takes no file that is no part of a model", async () =
   }
 });
 
+/** What a merge writes: its card tells whose folder it is. */
+const merges = (name: string) => async (folder: string): Promise<void> => {
+  await writes(name)(folder);
+  await Deno.writeTextFile(
+    join(folder, "README.md"),
+    "---\ntags:\n  - convnext-fusion\n---\n",
+  );
+};
+
+Deno.test("replaceFolder() leaves reports and notes beside its own models", async () => {
+  await inTemporaryFolder(async (parent) => {
+    const target = join(parent, "model");
+    await replaceFolder(target, merges("first"));
+    await Deno.writeTextFile(join(target, "report.json"), "{}");
+    await Deno.mkdir(join(target, "photos"));
+    await Deno.writeTextFile(join(target, "photos", "cat.jpg"), "a cat");
+    await Deno.symlink("photos/cat.jpg", join(target, "best.jpg"));
+    // A search goes on with its record, wherever its folder went.
+    using record = await Deno.open(join(target, "trials.jsonl"), {
+      createNew: true,
+      write: true,
+    });
+    await replaceFolder(target, async (temporary) => {
+      await merges("second")(temporary);
+      await Deno.writeTextFile(join(target, "late.txt"), "late");
+    });
+    record.writeSync(new TextEncoder().encode("trial"));
+    assertEquals(content(target), "second");
+    assertEquals(listNames(target), [
+      "README.md",
+      "best.jpg",
+      "config.json",
+      "heads",
+      "late.txt",
+      "photos",
+      "report.json",
+      "trials.jsonl",
+    ]);
+    const read = (name: string): string =>
+      Deno.readTextFileSync(join(target, name));
+    assertEquals([read("best.jpg"), read("trials.jsonl")], ["a cat", "trial"]);
+    assertEquals(listNames(parent), ["model"]);
+  });
+});
+
+Deno.test("replaceFolder() knows its own models by merge.json too", async () => {
+  await inTemporaryFolder(async (parent) => {
+    const target = join(parent, "model");
+    await replaceFolder(target, writes("first"));
+    await Deno.writeTextFile(
+      join(target, "merge.json"),
+      '{"versions": {"@convnext/fusion": "0.1.0"}}',
+    );
+    await Deno.writeTextFile(join(target, "notes.txt"), "mine");
+    await replaceFolder(target, writes("second"));
+    assertEquals(listNames(target), ["config.json", "heads", "notes.txt"]);
+    await Deno.remove(join(target, "notes.txt"));
+    await Deno.writeTextFile(join(target, "heads", "notes.txt"), "mine");
+    await assertRejects(
+      () => replaceFolder(target, writes("third")),
+      CheckpointError,
+      "holds heads/notes.txt, which is no part of a model and would be lost",
+    );
+  });
+});
+
+Deno.test("replaceFolder() refuses where both need one name", async () => {
+  await inTemporaryFolder(async (parent) => {
+    const target = join(parent, "model");
+    await replaceFolder(target, merges("first"));
+    await Deno.mkdir(join(target, "merge.json"));
+    await assertRejects(
+      () =>
+        replaceFolder(target, async (temporary) => {
+          await merges("second")(temporary);
+          await Deno.writeTextFile(join(temporary, "merge.json"), "{}");
+        }),
+      CheckpointError,
+      `${target} holds merge.json, in whose place the model has a file of its own`,
+    );
+    assertEquals(content(target), "first");
+    assertEquals(listNames(parent), ["model"]);
+  });
+});
+
 Deno.test("replaceFolder() leaves all as it was when writing fails", async () => {
   await inTemporaryFolder(async (parent) => {
     const target = join(parent, "model");
@@ -150,6 +235,32 @@ Deno.test("replaceFolder() replaces only models and empty folders", async () => 
   });
 });
 
+Deno.test({
+  name: "replaceFolder() leaves a folder that is write-protected",
+  // Root may write everywhere.
+  ignore: Deno.build.os === "windows" || Deno.uid() === 0,
+  fn: () =>
+    inTemporaryFolder(async (parent) => {
+      const target = join(parent, "model");
+      await replaceFolder(target, merges("first"));
+      await Deno.chmod(target, 0o555);
+      try {
+        const error = await assertRejects(
+          () => replaceFolder(target, merges("second")),
+          CheckpointError,
+        );
+        assertEquals(
+          error.message,
+          `cannot write ${target}: permission denied`,
+        );
+        assertEquals(content(target), "first");
+        assertEquals(listNames(parent), ["model"]);
+      } finally {
+        await Deno.chmod(target, 0o755);
+      }
+    }),
+});
+
 Deno.test("replaceFolder() goes through a link to the folder itself", async () => {
   await inTemporaryFolder(async (parent) => {
     const target = join(parent, "model");
@@ -184,6 +295,25 @@ Deno.test("replaceFolder() puts right what a killed process left", async () => {
       [basename(alive.path), alike, "model"].sort(),
     );
     alive.release();
+  });
+});
+
+Deno.test("replaceFolder() brings back what a process killed between its renames had aside", async () => {
+  await inTemporaryFolder(async (parent) => {
+    const target = join(parent, "model");
+    await replaceFolder(target, merges("second"));
+    await Deno.writeTextFile(join(target, "report.json"), "new");
+    const old = join(parent, `.model.${DEAD}-01234567.old`);
+    await Deno.mkdir(old);
+    await merges("first")(old);
+    await Deno.writeTextFile(join(old, "report.json"), "old");
+    await Deno.writeTextFile(join(old, "notes.txt"), "mine");
+    await replaceFolder(target, merges("third"));
+    assertEquals(content(target), "third");
+    assertEquals(listNames(parent), ["model"]);
+    const read = (name: string): string =>
+      Deno.readTextFileSync(join(target, name));
+    assertEquals([read("report.json"), read("notes.txt")], ["new", "mine"]);
   });
 });
 

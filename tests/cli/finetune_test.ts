@@ -63,6 +63,36 @@ Deno.test("fusion finetune makes an expert's folder", async () => {
   });
 });
 
+Deno.test("fusion finetune tells before it trains that it may not write", async () => {
+  await inTemporaryFolder(async (folder) => {
+    await Deno.mkdir(`${folder}/notes`);
+    await Deno.writeTextFile(`${folder}/notes/thesis.txt`, "mine");
+    for (
+      const [words, expected] of [
+        [[`output=${folder}/notes`], "is a folder with other files"],
+        [
+          [`output=${folder}/expert/`, `log_dir=${folder}/expert/log`],
+          `log_dir=${folder}/expert/log: it lies in output=${folder}/expert/`,
+        ],
+      ] as const
+    ) {
+      const { status, errors } = await runMain(
+        "finetune",
+        MODEL,
+        `train=${TRAIN}`,
+        NAMES,
+        "max_steps=1",
+        "batch_size=1",
+        `backend=${testBackendName}`,
+        ...words,
+      );
+      assertEquals(status, 2);
+      assertStringIncludes(errors.join("\n"), expected);
+      assertEquals(listNames(folder), ["notes"]);
+    }
+  });
+});
+
 for (
   const [name, words, expected] of [
     ["no images", [], "train: missing, expected train=FOLDER"],
