@@ -1,5 +1,6 @@
 import { join } from "@std/path";
 import { ConfigError } from "../fusion_error.ts";
+import { errorCode, reasonOf } from "../reason.ts";
 import type { ConfigObject } from "./value.ts";
 
 /** Whether a path is a folder. */
@@ -26,8 +27,7 @@ const WEIGHTS = /\.(safetensors|bin|pth|pt)$/;
  */
 export async function poolFromFolder(
   folder: string,
-  onWarning: (message: string) => void = (message) =>
-    console.error(`warning: ${message}`),
+  onWarning: (message: string) => void = warn,
 ): Promise<ConfigObject> {
   const models: Record<string, string> = {};
   const experts: Record<string, string> = {};
@@ -72,17 +72,33 @@ export async function poolFromFolder(
  * The task pool config of a folder with a `<task>/test/` for each task, taken
  * in code point order.
  *
+ * @param onWarning Told of each folder that has no test set. Default: standard
+ * error.
  * @throws {ConfigError} If there is none.
  */
-export async function tasksFromFolder(folder: string): Promise<ConfigObject> {
+export async function tasksFromFolder(
+  folder: string,
+  onWarning: (message: string) => void = warn,
+): Promise<ConfigObject> {
   const datasets: Record<string, string> = {};
+  const others: string[] = [];
   for (const name of await foldersIn(folder)) {
     const path = join(folder, name, "test");
     if (await isFolder(path)) datasets[name] = path;
+    else others.push(name);
   }
   if (Object.keys(datasets).length === 0) {
     throw new ConfigError(
       `${folder}: holds no test set: expected <task>/test/, one folder per task`,
+    );
+  }
+  for (const name of others) {
+    onWarning(
+      `${
+        join(folder, name)
+      }: no test set, so it is no task that is evaluated: expected ${
+        join(folder, name, "test")
+      }/`,
     );
   }
   return {
@@ -91,29 +107,35 @@ export async function tasksFromFolder(folder: string): Promise<ConfigObject> {
   };
 }
 
+function warn(message: string): void {
+  console.error(`warning: ${message}`);
+}
+
 async function hasFile(folder: string, pattern: RegExp): Promise<boolean> {
-  for await (const { name, isDirectory } of Deno.readDir(folder)) {
-    if (!isDirectory && pattern.test(name)) return true;
+  return (await entriesOf(folder)).some(({ name, isDirectory }) =>
+    !isDirectory && pattern.test(name)
+  );
+}
+
+async function entriesOf(folder: string): Promise<Deno.DirEntry[]> {
+  try {
+    return await Array.fromAsync(Deno.readDir(folder));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    throw new ConfigError(
+      `${folder}: cannot be listed: ${reasonOf(error)}, expected a folder`,
+      { cause: error },
+    );
   }
-  return false;
 }
 
 async function foldersIn(folder: string): Promise<string[]> {
   const names: string[] = [];
-  try {
-    for await (const { name } of Deno.readDir(folder)) {
-      // Hidden ones are nobody's tasks: a killed process may have left them.
-      if (name.startsWith(".")) continue;
-      // Followed, so that a pool may be made of symbolic links.
-      if (await isFolder(join(folder, name))) names.push(name);
-    }
-  } catch (error) {
-    throw new ConfigError(
-      `${folder}: cannot be listed (${
-        (error as Error).name
-      }), expected a folder`,
-      { cause: error },
-    );
+  for (const { name } of await entriesOf(folder)) {
+    // Hidden ones are nobody's tasks: a killed process may have left them.
+    if (name.startsWith(".")) continue;
+    // Followed, so that a pool may be made of symbolic links.
+    if (await isFolder(join(folder, name))) names.push(name);
   }
   return names.sort();
 }
@@ -123,6 +145,12 @@ async function statOrNull(path: string): Promise<Deno.FileInfo | null> {
     return await Deno.stat(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotCapable) throw error;
-    return null;
+    if (errorCode(error) !== "EACCES") return null;
+    throw new ConfigError(
+      `${path}: cannot be looked at: ${
+        reasonOf(error)
+      }, expected a file or folder`,
+      { cause: error },
+    );
   }
 }

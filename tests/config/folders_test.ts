@@ -97,12 +97,31 @@ Deno.test("poolFromFolder: no model, two ancestors, a model itself", async () =>
 });
 
 Deno.test("tasksFromFolder: every <task>/test", async () => {
-  await withFiles(["m/test/x", "a/test/x", "n/train/x"], async (folder) => {
-    const { test_datasets } = await tasksFromFolder(folder);
+  const files = [
+    "m/test/x",
+    "a/test/x",
+    "n/train/x",
+    "o/test",
+    ".p/x",
+    "q.txt",
+  ];
+  await withFiles(files, async (folder) => {
+    const warnings: string[] = [];
+    const { test_datasets } = await tasksFromFolder(
+      folder,
+      (message) => void warnings.push(message),
+    );
     assertEquals(Object.entries(test_datasets!), [
       ["a", join(folder, "a", "test")],
       ["m", join(folder, "m", "test")],
     ]);
+    assertEquals(
+      warnings,
+      ["n", "o"].map((name) => {
+        const path = join(folder, name);
+        return `${path}: no test set, so it is no task that is evaluated: expected ${path}/test/`;
+      }),
+    );
   });
   await withFiles(["m/train/x"], async (folder) => {
     await assertRejects(
@@ -111,4 +130,34 @@ Deno.test("tasksFromFolder: every <task>/test", async () => {
       "<task>/test/",
     );
   });
+});
+
+Deno.test({
+  name: "poolFromFolder, tasksFromFolder: a folder that may not be read",
+  // Root may read everything.
+  ignore: Deno.build.os === "windows" || Deno.uid() === 0,
+  fn: () =>
+    withFiles(["a/test/x", "b/test/x"], async (folder) => {
+      const locked = join(folder, "b");
+      await Deno.chmod(locked, 0);
+      try {
+        await assertRejects(
+          () => tasksFromFolder(folder),
+          ConfigError,
+          `${join(locked, "test")}: cannot be looked at: permission denied`,
+        );
+        await assertRejects(
+          () => poolFromFolder(folder),
+          ConfigError,
+          `${join(locked, "config.json")}: cannot be looked at: permission`,
+        );
+        await assertRejects(
+          () => tasksFromFolder(locked),
+          ConfigError,
+          `${locked}: cannot be listed: permission denied`,
+        );
+      } finally {
+        await Deno.chmod(locked, 0o755);
+      }
+    }),
 });
