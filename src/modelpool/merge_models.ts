@@ -32,6 +32,7 @@ import {
 import { type DataRecord, imagesOfPool } from "./images_of_pool.ts";
 import { type SaveDType, savePart, writeModelFolder } from "./save_model.ts";
 import { taskMasksInMemory, writeTaskMasks } from "./save_task_masks.ts";
+import { VERSION } from "../version.ts";
 
 /**
  * Merges a pool's backbones in memory, in float32.
@@ -259,7 +260,7 @@ export async function mergeInfo(
       },
     }),
     versions: {
-      "@convnext/fusion": "0.1.0",
+      "@convnext/fusion": VERSION,
       "@tensorflow/tfjs": tf.version.tfjs,
       backend: tf.getBackend(),
       deno: Deno.version.deno,
