@@ -5,8 +5,10 @@ import {
   openCheckpoint,
   type StateDict,
 } from "../checkpoint/mod.ts";
+import { useBackend } from "../backend/mod.ts";
 import { composeConfig } from "../config/mod.ts";
 import {
+  type ConvNextConfig,
   labelsOf,
   readConvNextConfig,
   readEnsembleDescription,
@@ -15,6 +17,7 @@ import { openDataset } from "../dataset/mod.ts";
 import { ConfigError } from "../fusion_error.ts";
 import { resolveModelPath } from "../hub/mod.ts";
 import { markdownTable } from "../report/mod.ts";
+import { openConversionSource } from "./convert_model.ts";
 
 /** What `inspect` found, and how it is printed. */
 interface Inspection {
@@ -47,35 +50,31 @@ export async function inspect(
     return;
   }
   for (const [key, value] of Object.entries(summary)) {
-    console.log(`${key}: ${Array.isArray(value) ? value.join(", ") : value}`);
+    console.log(`${key}: ${Array.isArray(value) ? listed(value) : value}`);
   }
   if (table) console.log(`\n${markdownTable(table.header, table.rows)}`);
+}
+
+/** Values of a list that are printed: a head may have a thousand classes. */
+const SHOWN = 12;
+
+function listed(values: readonly unknown[]): string {
+  const more = values.length - SHOWN;
+  return values.slice(0, SHOWN).join(", ") +
+    (more > 0 ? `, … (${more} more)` : "");
 }
 
 async function inspectPath(path: string): Promise<Inspection> {
   const isFolder = (await Deno.stat(path)).isDirectory;
   if (!isFolder) return describeTensors({ path }, await openCheckpoint(path));
+  if (await has(path, "model.json")) {
+    await useBackend("cpu"); // a LayersModel is made of a backend's tensors
+    const { config, stateDict } = await openConversionSource(path, true);
+    return await describeModel(path, config, stateDict);
+  }
   if (await has(path, "config.json")) {
     const config = await readConvNextConfig(path);
-    const heads = await has(path, "heads")
-      ? Array.from(Deno.readDirSync(join(path, "heads")), ({ name }) => name)
-        .sort()
-      : [];
-    return describeTensors({
-      path,
-      hidden_sizes: config.hidden_sizes,
-      depths: config.depths,
-      image_size: config.image_size,
-      labels: labelsOf(config),
-      ...(heads.length > 0 ? { heads } : {}),
-      ...(await has(path, "masks") ? { masks: "one for each task" } : {}),
-      ...(await has(path, "surgery")
-        ? { surgery: "a module for each task" }
-        : {}),
-      ...(await has(path, "routers")
-        ? { routers: "one for each block, over the experts' products" }
-        : {}),
-    }, await openCheckpoint(path));
+    return await describeModel(path, config, await openCheckpoint(path));
   }
   const ensemble = await readEnsembleDescription(path);
   if (ensemble) {
@@ -92,6 +91,32 @@ async function inspectPath(path: string): Promise<Inspection> {
       ...(dataset.classNames ? { classes: dataset.classNames } : {}),
     },
   };
+}
+
+async function describeModel(
+  path: string,
+  config: ConvNextConfig,
+  stateDict: StateDict,
+): Promise<Inspection> {
+  const heads = await has(path, "heads")
+    ? Array.from(Deno.readDirSync(join(path, "heads")), ({ name }) => name)
+      .sort()
+    : [];
+  return describeTensors({
+    path,
+    hidden_sizes: config.hidden_sizes,
+    depths: config.depths,
+    image_size: config.image_size,
+    labels: labelsOf(config),
+    ...(heads.length > 0 ? { heads } : {}),
+    ...(await has(path, "masks") ? { masks: "one for each task" } : {}),
+    ...(await has(path, "surgery")
+      ? { surgery: "a module for each task" }
+      : {}),
+    ...(await has(path, "routers")
+      ? { routers: "one for each block, over the experts' products" }
+      : {}),
+  }, stateDict);
 }
 
 function describeTensors(

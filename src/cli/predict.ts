@@ -61,12 +61,13 @@ export async function predict(
     console.log(JSON.stringify(results, null, 2));
     return;
   }
-  for (const { image, predictions } of results) {
-    console.log(markdownTable(
+  const tables = results.map(({ image, predictions }) =>
+    markdownTable(
       [image, "score"],
       predictions.map(({ label, score }) => [label, score.toFixed(4)]),
-    ));
-  }
+    )
+  );
+  console.log(tables.join("\n\n"));
 }
 
 async function headFor(

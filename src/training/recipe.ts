@@ -1,3 +1,4 @@
+import { shown } from "../checkpoint/mod.ts";
 import { ConfigError } from "../fusion_error.ts";
 import type { FineTuneOptions } from "./fine_tune_options.ts";
 
@@ -42,13 +43,13 @@ export function checkRecipe(
   folder: string,
 ): void {
   for (const key of new Set([...Object.keys(before), ...Object.keys(now)])) {
-    const [was, is] = [JSON.stringify(before[key]), JSON.stringify(now[key])];
-    if (was === is) continue;
+    const [was, is] = [before[key], now[key]];
+    if (JSON.stringify(was) === JSON.stringify(is)) continue;
     throw new ConfigError(
       `${folder}: its training was begun with ${key} ${
-        was ?? "not given"
+        was === undefined ? "not given" : shown(was)
       }, found ${
-        is ?? "none"
+        is === undefined ? "none" : shown(is)
       }, expected the same (resume=false begins a new one)`,
     );
   }

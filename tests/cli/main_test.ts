@@ -278,6 +278,22 @@ Deno.test("convert there and back keeps every tensor and the type", async () => 
   });
 });
 
+Deno.test("predict: a table for each image, apart from each other", async () => {
+  const model = `model=${POOL}/emoji`;
+  const text = await succeed(
+    "predict",
+    model,
+    PHOTO,
+    PHOTO,
+    "top_k=1",
+    BACKEND,
+  );
+  const tables = text.split("\n\n");
+  assertEquals(tables.length, 2);
+  assertEquals(tables[0], tables[1]);
+  assertEquals(tables[0]!.split("\n").length, 3);
+});
+
 Deno.test("inspect: tensors of a file, images of a data set", async () => {
   const file = JSON.parse(
     await succeed("inspect", `${POOL}/emoji/model.safetensors`, "--json"),
@@ -293,6 +309,33 @@ Deno.test("inspect: tensors of a file, images of a data set", async () => {
     await succeed("inspect", `${TASKS}/emoji/test`, "--json"),
   );
   assertEquals(images.images, 400);
+});
+
+Deno.test("inspect: a LayersModel's folder tells what the model's own does", async () => {
+  await inTemporaryFolder(async (folder) => {
+    const output = `${folder}/tfjs`;
+    await succeed("convert", `input=${POOL}/emoji`, `output=${output}`);
+    const tell = async (path: string): Promise<Record<string, unknown>> => {
+      const { path: _, ...found } = JSON.parse(
+        await succeed("inspect", path, "--json"),
+      );
+      return found;
+    };
+    const byName = ({ tensors }: Record<string, unknown>) =>
+      (tensors as { name: string }[]).toSorted((a, b) =>
+        a.name < b.name ? -1 : 1
+      );
+    const [found, expected] = [await tell(output), await tell(`${POOL}/emoji`)];
+    assertEquals(byName(found), byName(expected));
+    assertEquals({ ...found, tensors: 0 }, { ...expected, tensors: 0 });
+  });
+});
+
+Deno.test("inspect: of a thousand classes some are printed", async () => {
+  const text = await succeed("inspect", dataPath("demo/pool/pretrained"));
+  const labels = text.split("\n").find((line) => line.startsWith("labels: "));
+  assert(labels!.startsWith("labels: emoji: 1st-place-medal, emoji: 2nd"));
+  assert(labels!.endsWith(", … (1725 more)"), labels);
 });
 
 Deno.test("list: methods, pools, tasks and data sets that have a preset", async () => {
