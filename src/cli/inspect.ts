@@ -1,11 +1,11 @@
 import { join } from "@std/path";
 import * as z from "zod";
+import { useBackend } from "../backend/mod.ts";
 import {
   elementCount,
   openCheckpoint,
   type StateDict,
 } from "../checkpoint/mod.ts";
-import { useBackend } from "../backend/mod.ts";
 import { composeConfig } from "../config/mod.ts";
 import {
   type ConvNextConfig,

@@ -80,6 +80,11 @@ export async function run(
     );
   }
   if (config.dry_run) return;
+  if (!taskPool && !config.merged_model_save_path) {
+    throw new ConfigError(
+      "merged_model_save_path: missing, and nothing is evaluated: expected merged_model_save_path=DIR, taskpool=TASKS, or both",
+    );
+  }
 
   // A large merge has threads of its own: the backend's are for whole models.
   const runsModels = taskPool !== undefined ||

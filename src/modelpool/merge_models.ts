@@ -24,6 +24,7 @@ import {
   targetTensors,
 } from "../merge/mod.ts";
 import type { ModelCard } from "../report/mod.ts";
+import { VERSION } from "../version.ts";
 import { describeAlignment } from "./align_model.ts";
 import {
   closeHeads,
@@ -32,7 +33,6 @@ import {
 import { type DataRecord, imagesOfPool } from "./images_of_pool.ts";
 import { type SaveDType, savePart, writeModelFolder } from "./save_model.ts";
 import { taskMasksInMemory, writeTaskMasks } from "./save_task_masks.ts";
-import { VERSION } from "../version.ts";
 
 /**
  * Merges a pool's backbones in memory, in float32.

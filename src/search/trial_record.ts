@@ -73,6 +73,7 @@ export class TrialRecord {
       return record;
     } catch (error) {
       if (error instanceof Deno.errors.NotCapable) throw error;
+      if (error instanceof ConfigError) throw error; // of #writeLine
       throw failed(path, error);
     }
   }
