@@ -48,6 +48,10 @@ export {
 export { sumOfDifferences } from "./sum_of_differences.ts";
 export { trainingPatches, trainingPatchesGradient } from "./native_patches.ts";
 export {
+  nativeSymmetricProduct,
+  type SymmetricProductOptions,
+} from "./native_products.ts";
+export {
   type BlockGradients,
   type NormalizedBlock,
   type TrainedWeights,

@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { hasNativeLinearAlgebra, svd as nativeSvd } from "../backend/mod.ts";
 import { directionsFromGram, gramEigen } from "./linear_algebra/gram_svd.ts";
 import { type Matrix, matrixOf } from "./linear_algebra/matrix.ts";
+import type { MatrixMaker } from "./linear_algebra/matrix_maker.ts";
 import {
   type PolarFactor,
   polarFromGram,
@@ -10,6 +11,7 @@ import { polarByProducts } from "./linear_algebra/polar_by_products.ts";
 import type { Svd } from "./linear_algebra/svd.ts";
 import { thinSvd } from "./linear_algebra/thin_svd.ts";
 
+export type { MatrixMaker } from "./linear_algebra/matrix_maker.ts";
 export type { PolarFactor } from "./linear_algebra/polar_from_gram.ts";
 export type { Svd } from "./linear_algebra/svd.ts";
 export { timesTransposed, transposedTimes } from "./linear_algebra/products.ts";
@@ -47,7 +49,7 @@ export function svd(matrix: tf.Tensor2D): Svd {
   const r = Math.min(rows, columns);
   if (!hasNativeLinearAlgebra()) return preciseSvd(matrix);
   if (r > SMALL) {
-    const quick = fromGram([matrix], r, WELL_CONDITIONED)[0];
+    const quick = fromGram([() => matrix], r, WELL_CONDITIONED)[0];
     if (quick) return quick;
   }
   return tf.tidy(() => {
@@ -61,19 +63,20 @@ export function svd(matrix: tf.Tensor2D): Svd {
  * `u` [rows, count], `s` [count], `vt` [count, columns] of each.
  *
  * @param matrices All of one shape.
+ * @param shape That shape.
  * @param count At least 1 and at most min(rows, columns).
  */
 export function leadingDirections(
-  matrices: readonly tf.Tensor2D[],
+  matrices: readonly MatrixMaker[],
+  [rows, columns]: readonly [number, number],
   count: number,
 ): Svd[] {
-  const [rows, columns] = matrices[0]!.shape;
   const quick = hasNativeLinearAlgebra() && Math.min(rows, columns) > SMALL
     ? fromGram(matrices, count, LEADING_CONDITIONED)
     : [];
   return matrices.map((matrix, i) =>
     quick[i] ?? tf.tidy(() => {
-      const { u, s, vt } = svd(matrix);
+      const { u, s, vt } = svd(matrix());
       return {
         u: tf.slice(u, [0, 0], [-1, count]),
         s: tf.slice(s, 0, count),
@@ -85,7 +88,7 @@ export function leadingDirections(
 
 /** `undefined` for matrices whose last direction is below `condition`. */
 function fromGram(
-  matrices: readonly tf.Tensor2D[],
+  matrices: readonly MatrixMaker[],
   count: number,
   condition: number,
 ): (Svd | undefined)[] {

@@ -87,6 +87,7 @@ export {
   frobeniusNorm,
   innerProduct,
   leadingDirections,
+  type MatrixMaker,
   type PolarFactor,
   polarFactor,
   type Svd,

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { nativeOp } from "../../backend/mod.ts";
 import { type BatchEigen, leadingEigen } from "./leading_eigen.ts";
+import type { MatrixMaker } from "./matrix_maker.ts";
 import { smallerGram, transposedTimes } from "./products.ts";
 import type { Svd } from "./svd.ts";
 
@@ -15,10 +16,12 @@ const LARGE = 384;
  * @param count How many directions are needed. Default: all.
  */
 export function gramEigen(
-  matrices: readonly tf.Tensor2D[],
+  matrices: readonly MatrixMaker[],
   count: number = Infinity,
 ): BatchEigen {
-  const grams = tf.tidy(() => tf.stack(matrices.map(smallerGram)));
+  const grams = tf.tidy(() =>
+    tf.stack(matrices.map((matrix) => tf.tidy(() => smallerGram(matrix()))))
+  );
   if (grams.shape[1]! >= LARGE && count <= grams.shape[1]! / 4) {
     const leading = leadingEigen(grams as tf.Tensor3D, count);
     if (leading) {
@@ -46,14 +49,15 @@ export function gramEigen(
  * @param index Which of the decomposed matrices this is.
  */
 export function directionsFromGram(
-  matrix: tf.Tensor2D,
+  make: MatrixMaker,
   { vectors }: BatchEigen,
   index: number,
   count: number,
 ): Svd {
-  const [rows, columns] = matrix.shape;
-  const r = Math.min(rows, columns);
   return tf.tidy(() => {
+    const matrix = make();
+    const [rows, columns] = matrix.shape;
+    const r = Math.min(rows, columns);
     const top = tf.reverse(
       tf.reshape(
         tf.slice(vectors, [index, 0, vectors.shape[2] - count], [1, r, count]),

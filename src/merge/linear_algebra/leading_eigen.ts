@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { nativeOp } from "../../backend/mod.ts";
 import { BackendError } from "../../fusion_error.ts";
 import { orthonormalRows } from "./orthonormal_rows.ts";
+import { symmetricProduct } from "./products.ts";
 
 /** Eigenvalues and eigenvectors of several symmetric matrices. */
 export interface BatchEigen {
@@ -20,25 +21,39 @@ type Block = {
 };
 
 /**
- * Length of a residual, over the largest eigenvalue. TensorFlow's eigenvectors
- * of small matrices leave half of it, and of large ones more.
+ * Length of a residual, over the largest eigenvalue and the root of the block's
+ * width. TensorFlow's eigenvectors of small matrices leave half of it, and of
+ * large ones more.
  */
-const RESIDUAL = 4e-5;
-/** What the first filter is to leave of directions outside the block. */
-const REMAINDER = 2e-7;
+const RESIDUAL = 3.5e-6;
+/**
+ * What the first filter is to leave of directions outside the block, by values
+ * that are crude yet: some ten times as much stays.
+ */
+const REMAINDER = 2e-8;
 /** Degree of the filter that only tells where the block's values end. */
 const FIRST_DEGREE = 4;
 /** Above these, all eigenvectors are found as fast. */
-const MOST_DEGREE = 24;
+const MOST_DEGREE = 28;
 const MOST_ROUNDS = 4;
 /** Growth within a block that Cholesky's decomposition bears. */
 const MOST_GROWTH = 3e3;
+/** Degrees of polynomials that may be formed of the matrices themselves. */
+const ORDERS = [1, 2, 4];
+/**
+ * Roundings of the largest eigenvalue by which forming them may disturb others:
+ * far below {@linkcode RESIDUAL}.
+ */
+const MOST_LOST = 20;
 
 /**
  * The leading eigenvectors of several Gram matrices, by Chebyshev polynomials
  * of the matrices times a block of vectors, for large matrices of which few
  * directions are asked for. The block has twice as many vectors as that: what
  * matters is the distance to the eigenvalues outside it, not to the next one.
+ *
+ * Where rounding permits, a first polynomial is formed of the matrices
+ * themselves, whose products with each other are symmetric and so cost half.
  *
  * All but two small decompositions are products: in the recursion for the
  * polynomials the block is made orthonormal by a Cholesky decomposition as
@@ -66,6 +81,7 @@ export function leadingEigen(
 function search(grams: tf.Tensor3D, count: number): BatchEigen | undefined {
   const [matrices, n] = grams.shape;
   const width = Math.min(n, Math.ceil(1.75 * count) + 16);
+  const allowed = RESIDUAL * Math.sqrt(width);
   let block = tf.tidy(() => {
     const start = tf.tile(
       tf.randomNormal([1, width, n], 0, 1, "float32", 1),
@@ -86,7 +102,7 @@ function search(grams: tf.Tensor3D, count: number): BatchEigen | undefined {
       }
       const { rotation, residual, ...found } = ritz(block, count);
       values = found.values;
-      if (residual <= RESIDUAL) {
+      if (residual <= allowed) {
         const vectors = tf.tidy(() =>
           tf.transpose(
             // The rotation is orthogonal to some ten roundings only.
@@ -100,7 +116,7 @@ function search(grams: tf.Tensor3D, count: number): BatchEigen | undefined {
         return { values: values.map((row) => row.slice(-count)), vectors };
       }
       rotation.dispose();
-      degree = degreeFor(values, count, RESIDUAL / residual / 4);
+      degree = degreeFor(values, count, allowed / residual / 4);
     }
     return undefined;
   } finally {
@@ -124,7 +140,7 @@ function replaced(before: Block, compute: () => Block): Block {
 function ritzValues({ rows, images }: Block): Float32Array[] {
   const [matrices, width] = rows.shape;
   const all = tf.tidy(() =>
-    nativeOp("SelfAdjointEigV2", [tf.matMul(rows, images, false, true)], {
+    nativeOp("SelfAdjointEigV2", [symmetricProduct(rows, images)], {
       T: { type: "float32" },
       compute_v: { bool: false },
     }, 2)[0]!.dataSync<"float32">()
@@ -146,7 +162,7 @@ function ritz(
     const [values, all] = nativeOp(
       "SelfAdjointEigV2",
       [
-        tf.matMul(rows, images, false, true),
+        symmetricProduct(rows, images),
       ],
       { T: { type: "float32" }, compute_v: { bool: true } },
       2,
@@ -204,27 +220,26 @@ function amplify(
   values: readonly Float32Array[],
   degree: number,
 ): Block {
-  const quarters = tf.tensor3d(values.map((row) => cutOf(row) / 4), [
-    values.length,
-    1,
-    1,
-  ]);
+  const cuts = values.map(cutOf);
   const steepest = Math.max(
-    ...values.map((row) => growth(row.at(-1)!, cutOf(row))),
+    ...values.map((row, i) => growth(row.at(-1)!, cuts[i]!)),
   );
-  const steps = Math.max(1, Math.floor(Math.log(MOST_GROWTH) / steepest));
-  const scaled = tf.div(grams, quarters) as tf.Tensor3D;
+  const order = orderFor(degree, steepest, rows.shape);
+  const together = Math.log(MOST_GROWTH) / (order * steepest);
+  const steps = Math.max(1, Math.floor(together));
+  const doubled = doubledPolynomial(grams, cuts, order);
   let before = rows;
-  let last = tf.sub(tf.div(images, tf.mul(quarters, 2)), rows) as tf.Tensor3D;
-  for (let k = 2; k <= degree; k++) {
+  let last = tf.tidy(() =>
+    order === 1
+      ? tf.sub(tf.mul(images, perMatrix(cuts.map((cut) => 2 / cut))), rows)
+      : tf.div(tf.matMul(rows, doubled), 2)
+  ) as tf.Tensor3D;
+  const count = Math.ceil(degree / order);
+  for (let k = 2; k <= count; k++) {
     const [b, l] = [before, last];
     [before, last] = tf.tidy(() => {
-      // 2 (2 g / cut - 1) x - the one before
-      const next = tf.sub(
-        tf.matMul(l, scaled),
-        tf.addN([l, l, b]),
-      ) as tf.Tensor3D;
-      return k % steps === 0 && k < degree
+      const next = tf.sub(tf.matMul(l, doubled), b) as tf.Tensor3D;
+      return k % steps === 0 && k < count
         ? orthonormalRows([next, l]).reverse()
         : [l, next];
     }) as [tf.Tensor3D, tf.Tensor3D];
@@ -232,6 +247,64 @@ function amplify(
     if (b !== rows) b.dispose();
   }
   return started(grams, last);
+}
+
+/**
+ * The degree of the polynomial that is formed of the matrices themselves,
+ * because as many products with the block take longer.
+ *
+ * @param steepest Growth by a degree of the largest eigenvalue.
+ * @param shape [matrices, width, n] of the block.
+ */
+function orderFor(
+  degree: number,
+  steepest: number,
+  [, width, n]: readonly [number, number, number],
+): number {
+  const work = (order: number): number =>
+    Math.log2(order) * n / 2 + Math.ceil(degree / order) * width;
+  // The polynomial's rounding over its slope where it begins to grow.
+  const lost = (order: number): number =>
+    Math.exp((order - 1) * steepest) / order ** 2;
+  return ORDERS.filter((order) => order === 1 || lost(order) < MOST_LOST)
+    .reduce((best, order) => work(order) < work(best) ? order : best);
+}
+
+/**
+ * Twice the Chebyshev polynomial of the matrices: by T_2k = 2 T_k² - 1.
+ *
+ * @param cuts Where the polynomial begins to grow, of each matrix.
+ * @param order Its degree, a power of two.
+ */
+function doubledPolynomial(
+  grams: tf.Tensor3D,
+  cuts: readonly number[],
+  order: number,
+): tf.Tensor3D {
+  return tf.tidy(() => {
+    if (order === 1) {
+      const scaled = tf.mul(grams, perMatrix(cuts.map((cut) => 4 / cut)));
+      return tf.sub(scaled, tf.mul(tf.eye(grams.shape[1]), 2)) as tf.Tensor3D;
+    }
+    const factor = order === 2 ? 2 : 1;
+    const square = symmetricProduct(grams, grams, {
+      transposed: "neither",
+      more: grams,
+      coefficients: cuts.map((cut) => [
+        8 * factor / cut ** 2,
+        -8 * factor / cut,
+        factor,
+      ]),
+    });
+    return order === 2 ? square : symmetricProduct(square, square, {
+      transposed: "neither",
+      coefficients: [[4, 0, -2]],
+    });
+  });
+}
+
+function perMatrix(numbers: readonly number[]): tf.Tensor3D {
+  return tf.tensor3d([...numbers], [numbers.length, 1, 1]);
 }
 
 function split(all: Float32Array, rows: number, width: number): Float32Array[] {

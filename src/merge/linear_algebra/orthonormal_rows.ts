@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { nativeOp } from "../../backend/mod.ts";
+import { symmetricProduct } from "./products.ts";
 
 /** Added to the Gram matrix's diagonal, relative to it: some roundings. */
 const SHIFT = 1e-6;
@@ -17,7 +18,7 @@ export function orthonormalRows(
 ): tf.Tensor3D[] {
   return tf.tidy(() => {
     const [first] = blocks as [tf.Tensor3D];
-    const gram = tf.matMul(first, first, false, true) as tf.Tensor3D;
+    const gram = symmetricProduct(first, first);
     const [matrices, width] = gram.shape;
     const largest = tf.max(gram, [1, 2], true);
     const shift = tf.mul(

@@ -1,12 +1,12 @@
 import * as tf from "@tensorflow/tfjs";
 import { leastDeviation } from "./least_deviation.ts";
-import { timesTransposed } from "./products.ts";
+import { symmetricProduct } from "./products.ts";
 
 /** How small a singular value the first round expects, relative to the bound. */
 const SMALLEST = 3e-4;
 /** The same in later rounds, after which the rest is larger. */
-const SMALLEST_AGAIN = 1e-2;
-const ROUNDS = 4;
+const SMALLEST_AGAIN = 0.1;
+const ROUNDS = 5;
 /** |I - x xᵀ| from which one step of Newton and Schulz reaches rounding. */
 export const NEARLY = 0.02;
 
@@ -31,7 +31,7 @@ export function polarByProducts(
   let [low, high] = [SMALLEST, 1.001];
   let left = ROUNDS;
   while (left > 0) {
-    const gram = timesTransposed(x, x);
+    const gram = symmetricProduct(x, x);
     const isReady = high - low < 1e-3;
     if (isReady && scale !== undefined) {
       const distance = distanceFromIdentity(gram);
@@ -84,13 +84,10 @@ export function polynomialOf(
   gram: tf.Tensor2D,
   [a, b, c]: readonly [number, number, number],
 ): tf.Tensor2D {
-  return tf.tidy(() => {
-    const size = gram.shape[0];
-    return tf.addN([
-      tf.mul(tf.eye(size), a),
-      tf.mul(gram, b),
-      tf.mul(tf.matMul(gram, gram), c),
-    ]) as tf.Tensor2D;
+  return symmetricProduct(gram, gram, {
+    transposed: "neither",
+    more: gram,
+    coefficients: [[c, b, a]],
   });
 }
 
@@ -106,13 +103,11 @@ export function distanceFromIdentity(gram: tf.Tensor2D): number {
 /** The fourth root of the sum of an eigenvalue's fourth powers. */
 export function largestEigenvalueBound(gram: tf.Tensor2D): number {
   return tf.tidy(() => {
-    // Its own norm first, so that no power leaves single precision's range.
-    const norm = Math.sqrt(
-      tf.sum(tf.square(tf.div(gram, tf.max(gram)))).dataSync()[0]!,
-    ) * tf.max(gram).dataSync()[0]!;
-    if (!(norm > 0)) return 0;
-    const unit = tf.div(gram, norm) as tf.Tensor2D;
-    const fourth = tf.sum(tf.square(tf.matMul(unit, unit))).dataSync()[0]!;
-    return norm * fourth ** 0.25;
+    // Its own size first, so that no power leaves single precision's range.
+    const largest = tf.max(gram).dataSync()[0]!;
+    if (!(largest > 0)) return 0;
+    const unit = tf.div(gram, largest) as tf.Tensor2D;
+    const square = symmetricProduct(unit, unit, { transposed: "neither" });
+    return largest * tf.sum(tf.square(square)).dataSync()[0]! ** 0.25;
   });
 }

@@ -6,7 +6,7 @@ import {
   NEARLY,
   polynomialOf,
 } from "./polar_by_products.ts";
-import { smallerGram } from "./products.ts";
+import { smallerGram, symmetricProduct } from "./products.ts";
 
 /** Least singular value over the bound of the largest that is expected. */
 const SMALLEST = 0.1;
@@ -76,10 +76,10 @@ function inverseRoot(gram: tf.Tensor2D): tf.Tensor2D | undefined {
         before,
         isLast ? [15 / 8, -10 / 8, 3 / 8] : coefficients,
       );
-      const next = last ? tf.matMul(step, last) as tf.Tensor2D : step;
+      const next = last ? times(step, last) : step;
       return isLast
         ? [tf.div(next, Math.sqrt(bound)), next]
-        : [next, tf.matMul(step, tf.matMul(step, before))];
+        : [next, times(step, times(step, before))];
     }) as [tf.Tensor2D, tf.Tensor2D];
     tf.dispose([before, ...(last ? [last] : [])]);
     if (isLast) {
@@ -88,4 +88,9 @@ function inverseRoot(gram: tf.Tensor2D): tf.Tensor2D | undefined {
     }
     [low, high] = [1 - error, 1 + error];
   }
+}
+
+/** The product of polynomials of one matrix, which is symmetric. */
+function times(a: tf.Tensor2D, b: tf.Tensor2D): tf.Tensor2D {
+  return symmetricProduct(a, b, { transposed: "neither" });
 }

@@ -100,5 +100,11 @@ function roundHalfToEven(value: number): number {
 
 /** None where none are asked for: wasm refuses to multiply empty tensors. */
 function leading(matrices: readonly tf.Tensor2D[], count: number): Svd[] {
-  return count > 0 ? leadingDirections(matrices, count) : [];
+  return count > 0
+    ? leadingDirections(
+      matrices.map((matrix) => () => matrix),
+      matrices[0]!.shape,
+      count,
+    )
+    : [];
 }

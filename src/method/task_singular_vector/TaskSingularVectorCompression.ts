@@ -56,7 +56,11 @@ const compression: MergeMethod<Parameters> = {
     );
     if (count === 0) return tf.clone(pretrained);
     const vector = tf.sub(model, pretrained) as tf.Tensor2D;
-    const [{ u, s, vt }] = leadingDirections([vector], count) as [Svd];
+    const [{ u, s, vt }] = leadingDirections(
+      [() => vector],
+      vector.shape,
+      count,
+    ) as [Svd];
     const left = tf.mul(u, s) as tf.Tensor2D;
     return tf.add(pretrained, tf.matMul(left, vt));
   },

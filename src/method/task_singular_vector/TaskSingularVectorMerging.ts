@@ -3,6 +3,7 @@ import * as z from "zod";
 import { MethodError } from "../../fusion_error.ts";
 import {
   leadingDirections,
+  type MatrixMaker,
   type MergeMethod,
   type NumberParameter,
   numberParameter,
@@ -55,18 +56,22 @@ const taskSingularVectorMerging: MergeMethod<Parameters> = {
     { name, shape, pretrained, models, number },
     { alpha, exclude_keys },
   ) {
-    const vectors = models.map((model, i) => {
+    const vectors = models.map((model, i) => () => {
       const vector = tf.sub(model, pretrained);
       return isList(alpha) ? tf.mul(vector, alpha[i]!) : vector;
     });
     const scale = alpha === null || isList(alpha) ? 1 : number(alpha);
     if (shape.length !== 2 || exclude_keys?.includes(name)) {
-      const sum = tf.addN(vectors);
+      const sum = tf.addN(vectors.map((vector) => vector()));
       return tf.add(pretrained, tf.mul(sum, scale / models.length));
     }
     const count = Math.floor(Math.min(shape[0]!, shape[1]!) / models.length);
     if (count === 0) return tf.clone(pretrained);
-    const parts = leadingDirections(vectors as tf.Tensor2D[], count);
+    const parts = leadingDirections(
+      vectors as MatrixMaker[],
+      shape as [number, number],
+      count,
+    );
     const u = polarFactor(tf.concat(parts.map(({ u }) => u), 1)).factor;
     const s = tf.concat(parts.map(({ s }) => s));
     const vt = polarFactor(tf.concat(parts.map(({ vt }) => vt), 0)).factor;
