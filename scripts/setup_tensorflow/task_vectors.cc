@@ -4,10 +4,6 @@
 
 namespace convnext_fusion_training {
 
-// Each is compiled for three kinds of processor, and chosen when it runs.
-#define FOR_EACH_PROCESSOR \
-  __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-
 // Values whose sums stay in the first cache.
 constexpr int64_t kBlock = 4096;
 

@@ -1,6 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { BlockOptions, BlockWeights } from "./block_weights.ts";
-import { blockInputs, has } from "./native_fused.ts";
+import { hasNativeOp } from "./has_native_op.ts";
+import { blockInputs } from "./native_fused.ts";
 import { nativeOp } from "./native.ts";
 
 /** What a backbone has besides weights. */
@@ -41,5 +42,5 @@ export function fusedBackbone(
       last_epsilon: { float: lastEpsilon },
       activation: { string: activation },
     })[0]!;
-  return has("backbone", run) ? run() as tf.Tensor2D : undefined;
+  return hasNativeOp("backbone", run) ? run() as tf.Tensor2D : undefined;
 }

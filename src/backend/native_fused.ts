@@ -1,12 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
-import { BackendError } from "../fusion_error.ts";
 import type {
   BlockKernels,
   BlockOptions,
   BlockWeights,
 } from "./block_weights.ts";
 import { type NativeAttributes, nativeOp } from "./native.ts";
-import { activeTensorflow } from "./tensorflow.ts";
+import { hasNativeOp } from "./has_native_op.ts";
 
 /** What a fused operation of TensorFlow's library does after its product. */
 type Fusion = "BiasAdd" | "BiasAdd,GeluExact" | "BiasAdd,Relu" | "BiasAdd,Add";
@@ -16,30 +15,6 @@ const ONEDNN: NativeAttributes = {
   T: { type: "float32" },
   _kernel: { string: "MklNameChangeOp" },
 };
-
-/** Whether an operation runs here, tried once. */
-const found = new Map<string, boolean>();
-
-/**
- * Whether this TensorFlow has an operation: an older set-up's library lacks
- * ours, a processor that is not x86 oneDNN's, a GPU both.
- */
-export function has(name: string, attempt: () => tf.Tensor): boolean {
-  const backend = activeTensorflow();
-  if (backend === undefined || backend.binding.isUsingGpuDevice()) return false;
-  let works = found.get(name);
-  if (works === undefined) {
-    try {
-      attempt().dispose();
-      works = true;
-    } catch (error) {
-      if (!(error instanceof BackendError)) throw error;
-      works = false;
-    }
-    found.set(name, works);
-  }
-  return works;
-}
 
 /** [rows, in] times [in, out] plus [out], then GELU, ReLU or [rows, out]. */
 export function nativePointwise(
@@ -71,7 +46,7 @@ export function nativePointwise(
       // A kernel is shared by all layers of one shape: it must keep nothing.
       is_weight_const: { bool: false },
     })[0]!;
-  return has(fusion, run) ? run() as tf.Tensor2D : undefined;
+  return hasNativeOp(fusion, run) ? run() as tf.Tensor2D : undefined;
 }
 
 /** A depthwise convolution of stride 1, padded to the same size, and a bias. */
@@ -90,7 +65,7 @@ export function nativeDepthwise(
       data_format: { string: "NHWC" },
       dilations: { int: [1, 1, 1, 1] },
     })[0]!;
-  return has("depthwise", run) ? run() as tf.Tensor4D : undefined;
+  return hasNativeOp("depthwise", run) ? run() as tf.Tensor4D : undefined;
 }
 
 /** LayerNorm, by the operation that the set-up compiles. */
@@ -104,7 +79,7 @@ export function nativeLayerNorm(
     nativeOp("ConvNextFusionLayerNorm", [features, weight, bias], {
       epsilon: { float: epsilon },
     })[0]!;
-  return has("layerNorm", run) ? run() : undefined;
+  return hasNativeOp("layerNorm", run) ? run() : undefined;
 }
 
 /** Kernels as {@linkcode nativeBlock} takes them, where that can run. */
@@ -113,7 +88,7 @@ export function nativePackBlock(
 ): BlockKernels | undefined {
   const pack = (kernel: tf.Tensor): tf.Tensor =>
     nativeOp("ConvNextFusionPackPanels", [kernel])[0]!;
-  return has("packPanels", () => pack(spread))
+  return hasNativeOp("packPanels", () => pack(spread))
     ? {
       convolution: tf.tidy(() =>
         pack(tf.reshape(convolution, [-1, convolution.shape[2]!]))

@@ -1,5 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
-import { has } from "./native_fused.ts";
+import { hasNativeOp } from "./has_native_op.ts";
 import { nativeOp } from "./native.ts";
 
 /**
@@ -24,7 +24,7 @@ export function trainingPatches(
   ) return undefined;
   const run = (): tf.Tensor =>
     nativeOp("ConvNextFusionPatches", [image, kernel, bias])[0]!;
-  return has("patches", run) ? run() as tf.Tensor4D : undefined;
+  return hasNativeOp("patches", run) ? run() as tf.Tensor4D : undefined;
 }
 
 /**

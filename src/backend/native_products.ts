@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { has } from "./native_fused.ts";
+import { hasNativeOp } from "./has_native_op.ts";
 import { nativeOp } from "./native.ts";
 
 /** Which product, and what is computed beside it. */
@@ -44,5 +44,5 @@ export function nativeSymmetricProduct<T extends tf.Tensor2D | tf.Tensor3D>(
         N: { int: more ? 1 : 0 },
       })[0]!
     );
-  return has("symmetricProduct", run) ? run() as T : undefined;
+  return hasNativeOp("symmetricProduct", run) ? run() as T : undefined;
 }

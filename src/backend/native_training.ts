@@ -1,5 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
-import { has } from "./native_fused.ts";
+import { hasNativeOp } from "./has_native_op.ts";
 import { nativeOp } from "./native.ts";
 
 /** A ConvNeXt block's weights, as its training takes them. */
@@ -90,7 +90,7 @@ export function trainingBlockForward(
     mixed!.dispose();
     return result;
   };
-  const works = has("training", () => {
+  const works = hasNativeOp("training", () => {
     const [first, ...rest] = run();
     for (const tensor of rest) tensor.dispose();
     return first!;

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { has } from "./native_fused.ts";
+import { hasNativeOp } from "./has_native_op.ts";
 import { nativeOp } from "./native.ts";
 
 /** LayerNorm's value, and what its gradient needs. */
@@ -30,7 +30,7 @@ export function trainingNormForward(
       { epsilon: { float: epsilon } },
       3,
     );
-  const works = has("trainingNorm", () => {
+  const works = hasNativeOp("trainingNorm", () => {
     const [first, ...rest] = run();
     for (const tensor of rest) tensor.dispose();
     return first!;
@@ -66,7 +66,7 @@ export function trainingNormBackward(
 export function joinTensors(tensors: tf.Tensor[]): tf.Tensor1D | undefined {
   const run = (): tf.Tensor =>
     nativeOp("ConvNextFusionJoin", tensors, { N: { int: tensors.length } })[0]!;
-  return has("join", run) ? run() as tf.Tensor1D : undefined;
+  return hasNativeOp("join", run) ? run() as tf.Tensor1D : undefined;
 }
 
 /**
@@ -87,7 +87,7 @@ export function partTensor(
       { N: { int: like.length } },
       like.length,
     );
-  const works = has("part", () => {
+  const works = hasNativeOp("part", () => {
     const [first, ...rest] = run();
     for (const tensor of rest) tensor.dispose();
     return first!;
@@ -136,7 +136,7 @@ export function nativeAdam(
       {},
       3,
     );
-  const works = has("adam", () => {
+  const works = hasNativeOp("adam", () => {
     const [first, ...rest] = run();
     for (const tensor of rest) tensor.dispose();
     return first!;

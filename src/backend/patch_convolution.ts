@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { has } from "./native_fused.ts";
+import { hasNativeOp } from "./has_native_op.ts";
 import { nativeOp } from "./native.ts";
 
 type Convolution = tf.NamedTensorInfoMap & {
@@ -24,7 +24,7 @@ function patchConvolution(
       "ConvNextFusionPatchProduct",
       [x, filter, bias] as tf.Tensor[],
     )[0]!;
-  return has("patchProduct", run) ? run() : undefined;
+  return hasNativeOp("patchProduct", run) ? run() : undefined;
 }
 
 /**

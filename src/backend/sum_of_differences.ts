@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { has } from "./native_fused.ts";
+import { hasNativeOp } from "./has_native_op.ts";
 import { nativeOp } from "./native.ts";
 
 /**
@@ -17,7 +17,7 @@ export function sumOfDifferences(
     nativeOp("ConvNextFusionSumOfDifferences", [start, ...models], {
       N: { int: models.length },
     })[0]!;
-  return has("sumOfDifferences", run)
+  return hasNativeOp("sumOfDifferences", run)
     ? run()
     : tf.tidy(() => tf.addN(models.map((model) => tf.sub(model, start))));
 }

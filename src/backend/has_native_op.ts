@@ -1,0 +1,27 @@
+import type * as tf from "@tensorflow/tfjs";
+import { BackendError } from "../fusion_error.ts";
+import { activeTensorflow } from "./tensorflow.ts";
+
+/** Whether an operation runs here, tried once. */
+const found = new Map<string, boolean>();
+
+/**
+ * Whether this TensorFlow has an operation: an older set-up's library lacks
+ * ours, a processor that is not x86 oneDNN's, a GPU both.
+ */
+export function hasNativeOp(name: string, attempt: () => tf.Tensor): boolean {
+  const backend = activeTensorflow();
+  if (backend === undefined || backend.binding.isUsingGpuDevice()) return false;
+  let works = found.get(name);
+  if (works === undefined) {
+    try {
+      attempt().dispose();
+      works = true;
+    } catch (error) {
+      if (!(error instanceof BackendError)) throw error;
+      works = false;
+    }
+    found.set(name, works);
+  }
+  return works;
+}
