@@ -63,8 +63,8 @@ export function expandNames(words: readonly string[]): string[] {
 }
 
 /**
- * The length in epochs or steps. One that the command line gives outdoes one
- * of a file, which would stand beside it.
+ * The length in epochs or steps; -1 is none. One that the command line gives
+ * outdoes one of a file, which would stand beside it.
  *
  * @throws {ConfigError} If it gives both.
  */

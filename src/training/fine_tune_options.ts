@@ -11,9 +11,9 @@ export interface FineTuneOptions {
   val?: ImageClassificationDataset | undefined;
   /** Turns images into `pixel_values`. */
   processor: AutoImageProcessor;
-  /** Length in epochs; one of this and `max_steps` is above 0. */
+  /** Length in epochs; one of this and `max_steps` is above 0, the other -1 or absent. */
   max_epochs?: number | null | undefined;
-  /** Length in optimiser steps. */
+  /** Length in optimiser steps; -1 or absent if it is given in epochs. */
   max_steps?: number | null | undefined;
   /**
    * The optimiser: `{name: "sgd" | "adam" | "adamw", lr, …}` with PyTorch's

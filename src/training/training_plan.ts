@@ -54,19 +54,20 @@ export function planTraining(
   within("gradient_clip_val", options.gradient_clip_val ?? 1, 1e-30, Infinity);
   const seed = whole("seed", options.seed ?? 0, -(2 ** 31));
   const order = new BatchOrder(images, batchSize, accumulate, seed);
-  const maxEpochs = positive(options.max_epochs);
-  const maxSteps = positive(options.max_steps);
+  const maxEpochs = lengthIn("max_epochs", options.max_epochs);
+  const maxSteps = lengthIn("max_steps", options.max_steps);
   if (maxEpochs !== undefined && maxSteps !== undefined) {
     throw new ConfigError(
       `max_steps: found ${maxSteps} beside max_epochs=${maxEpochs}, expected one of them`,
     );
   }
   const interval = maxEpochs === undefined ? "step" : "epoch";
-  const length = whole(
-    maxEpochs === undefined ? "max_steps" : "max_epochs",
-    maxEpochs ?? maxSteps ?? 0,
-    1,
-  );
+  const length = maxEpochs ?? maxSteps;
+  if (length === undefined) {
+    throw new ConfigError(
+      "max_steps: found none, and no max_epochs, expected one of them above 0",
+    );
+  }
   const unit = interval === "epoch" ? order.stepsPerEpoch : 1;
   const every = (name: "val_interval" | "save_interval", fallback: number) => {
     const given = options[name];
@@ -93,11 +94,16 @@ export function planTraining(
   };
 }
 
-/** As in FusionBench, a length of -1 or `null` is none. */
-function positive(value: number | null | undefined): number | undefined {
-  return value === null || value === undefined || value <= 0
-    ? undefined
-    : value;
+/** As in FusionBench and transformers, a length of -1 (or `null`) is none. */
+function lengthIn(
+  name: "max_epochs" | "max_steps",
+  value: number | null | undefined,
+): number | undefined {
+  if (value === null || value === undefined || value === -1) return undefined;
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new ConfigError(
+    `${name}: found ${value}, expected a whole number above 0, or -1 for none`,
+  );
 }
 
 function whole(name: string, value: number, least: number): number {
