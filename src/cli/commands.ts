@@ -139,11 +139,15 @@ Keys:
   val=FOLDER                 likewise; the model is judged by it
   dataset_name=NAME          whose classes the head gets (cifar10, …), and,
                              without train, whose training set is loaded; or
-  class_names=[A,B,…]        their names
+  class_names=[A,B,…]        their names. Without both, the head gets the
+                             classes that train names (by its folders); IDX
+                             files name none: the model's own head is kept
   output=DIR                 where the expert goes
   log_dir=DIR                state, CSV log, TensorBoard events, best models
                              (default: OUTPUT.training)
-  max_epochs=N, max_steps=N  how long
+  max_epochs=N, max_steps=N  how long: one of them, the other -1 or absent; here
+                             max_steps outdoes a file's max_epochs (default: 10
+                             epochs)
   optimizer=sgd|adam|adamw   with lr=, momentum=, weight_decay=, and
                              optimizer.nesterov=, optimizer.betas=, …
   lr_scheduler=constant|cosine|step   with lr_scheduler.T_max=,

@@ -1,7 +1,7 @@
-import { basename, fromFileUrl, resolve } from "@std/path";
+import { fromFileUrl, resolve } from "@std/path";
 import type * as tf from "@tensorflow/tfjs";
 import { useBackend } from "../backend/mod.ts";
-import { checkNotSource, checkReplaceable } from "../checkpoint/mod.ts";
+import { checkNotSource, checkReplaceable, shown } from "../checkpoint/mod.ts";
 import { composeConfig, type ComposedConfig } from "../config/mod.ts";
 import {
   AutoImageProcessor,
@@ -10,7 +10,7 @@ import {
   loadConvNext,
 } from "../convnext/mod.ts";
 import { ConfigError } from "../fusion_error.ts";
-import { resolveModelPath } from "../hub/mod.ts";
+import { publicName, resolveModelPath } from "../hub/mod.ts";
 import { saveModel } from "../modelpool/mod.ts";
 import { progressBar } from "../report/mod.ts";
 import { fineTune, type FineTuneResult, withLabels } from "../training/mod.ts";
@@ -51,6 +51,7 @@ export async function finetune(
       `log_dir=${logFolder}: it lies in output=${config.output}, where only the finished model may be, expected another folder`,
     );
   }
+  const source = await publicName(config.model);
   const { train, val, labels } = await openFinetuneData(config);
   const processor = await AutoImageProcessor.fromPretrained(folder);
   const seed = config.seed ?? 0;
@@ -68,7 +69,8 @@ export async function finetune(
       processor,
       ...(config.dtype ? { dtype: config.dtype } : {}),
       card: {
-        models: [basename(resolve(folder))],
+        models: [source.text],
+        repositories: source.repositories,
         training: {
           dataset: config.dataset_name ?? train.name,
           images: train.length,
@@ -77,7 +79,7 @@ export async function finetune(
         },
       },
     });
-  const bar = progressBar("Training");
+  let bar: ReturnType<typeof progressBar> | undefined;
   let result: FineTuneResult;
   try {
     result = await fineTune(model, {
@@ -89,15 +91,33 @@ export async function finetune(
       log_dir: logFolder,
       recipe: { model: resolve(folder), labels: labelsOf(configOf(model)) },
       saveModel: save,
-      onStep: ({ step, steps }) => bar.update(step, steps),
+      onStep: ({ step, steps }) => {
+        if (!bar) {
+          // Not before: where the input is wrong, the error is the only line.
+          if (!labels) console.error(keptHead(config, model));
+          bar = progressBar("Training");
+        }
+        bar.update(step, steps);
+      },
     });
   } finally {
-    bar.stop();
+    bar?.stop();
   }
   await save(model, config.output);
   model.dispose();
   tellBackend(backend);
   tell(config.output, result, json);
+}
+
+/** The head is the pretrained model's: nothing names the images' classes. */
+function keptHead(
+  { train, model: path }: FinetuneConfig,
+  model: tf.LayersModel,
+): string {
+  const classes = labelsOf(configOf(model));
+  const names = shown(classes.slice(0, 3)).slice(1, -1);
+  const more = classes.length > 3 ? ` and ${classes.length - 3} more` : "";
+  return `head: that of ${path} is kept, with ${classes.length} classes (${names}${more}), as ${train} does not name its own; class_names=[A,B,…] or dataset_name=NAME gives a new one`;
 }
 
 function isWithin(path: string, folder: string): boolean {

@@ -15,6 +15,7 @@ export {
   type DownloadRepositoryOptions,
 } from "./download_repository.ts";
 export { HubError, type HubErrorCode } from "./hub_error.ts";
+export { type PublicName, publicName } from "./public_name.ts";
 export { pushToHub, type PushToHubOptions } from "./push_to_hub.ts";
 export type { RepositoryType } from "./repository_id.ts";
 export {

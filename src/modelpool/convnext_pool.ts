@@ -17,7 +17,7 @@ import {
   stateDictOf,
 } from "../convnext/mod.ts";
 import { ConfigError, ModelPoolError } from "../fusion_error.ts";
-import { resolveModelPath } from "../hub/mod.ts";
+import { type PublicName, publicName, resolveModelPath } from "../hub/mod.ts";
 import { closePool, type MergePool, taskVector } from "../merge/mod.ts";
 import { type AlignmentOptions, PoolAlignment } from "./align_model.ts";
 import { BaseModelPool, type BaseModelPoolOptions } from "./base_pool.ts";
@@ -153,6 +153,14 @@ export class ConvNextForImageClassificationPool
     return entry instanceof tf.LayersModel
       ? `${name} (loaded)`
       : describe(entry).config_path;
+  }
+
+  /** How others are told of a model: its repository, or its folder's name. */
+  async publicName(name: string): Promise<PublicName> {
+    const entry = this.entry(name);
+    return entry instanceof tf.LayersModel
+      ? { text: this.describeModel(name), repositories: [] }
+      : await publicName(describe(entry).config_path);
   }
 
   /** A model's folder on this machine; undefined for a loaded model. */

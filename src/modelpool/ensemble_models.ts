@@ -52,10 +52,11 @@ export async function ensembleToFolder(
 ): Promise<ModelCard> {
   const rule = ruleOf(pool, method);
   await pool.checkSavePath(path);
-  const fullCard = { ...cardOf(pool, method), ...card };
+  const fullCard = { ...await cardOf(pool, method), ...card };
   const processor = await pool.loadProcessorIfAny();
   const identity = await replaceFolder(path, async (folder) => {
     for (const [i, name] of pool.modelNames.entries()) {
+      const { text, repositories } = await pool.publicName(name);
       const base = await pool.openStateDict(name);
       try {
         await writeModelFolder(join(folder, "members", name), {
@@ -63,7 +64,7 @@ export async function ensembleToFolder(
           base,
           heads: new Map(),
           processor,
-          card: { models: [pool.describeModel(name)] },
+          card: { models: [text], repositories },
           dtype,
         });
       } finally {

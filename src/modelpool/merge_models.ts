@@ -130,7 +130,7 @@ export async function mergeToFolder(
     // Sources are hashed while they are merged.
     const info = mergeInfo(pool, method);
     info.catch(() => {}); // awaited, and so reported, after the merge
-    const fullCard = { ...cardOf(pool, method), ...card };
+    const fullCard = { ...await cardOf(pool, method), ...card };
     const cardWithWarnings = () => ({
       ...fullCard,
       ...(data && { warnings: data.record().warnings }),
@@ -202,16 +202,22 @@ function partOf(
 }
 
 /** What the model card tells of models and method. */
-export function cardOf(
+export async function cardOf(
   pool: ConvNextForImageClassificationPool,
   method: BoundMethod,
-): ModelCard {
+): Promise<ModelCard> {
   const use = method.method.dataUse?.(method.parameters);
+  const base = pool.hasPretrained
+    ? await pool.publicName("_pretrained_")
+    : undefined;
+  const experts = await Promise.all(
+    pool.modelNames.map((name) => pool.publicName(name)),
+  );
   return {
-    ...(pool.hasPretrained
-      ? { baseModel: pool.describeModel("_pretrained_") }
-      : {}),
-    models: pool.modelNames.map((name) => pool.describeModel(name)),
+    ...(base && { baseModel: base.text }),
+    models: experts.map(({ text }) => text),
+    repositories: [...base ? [base] : [], ...experts]
+      .flatMap(({ repositories }) => repositories),
     algorithm: {
       method: method.name,
       ...method.parameters,

@@ -1,13 +1,19 @@
+import { basename, isAbsolute } from "@std/path";
 import { stringify } from "@std/yaml";
 import { type EvaluationReport, taskResults } from "./evaluation_report.ts";
 import { markdownTable, percentage } from "./table.ts";
 
 /** What a model card tells. */
 export interface ModelCard {
-  /** The common ancestor's path or repository id. */
+  /** The common ancestor's repository id, or its folder's name. */
   baseModel?: string | undefined;
-  /** The experts' paths or repository ids. */
+  /** The experts' repository ids, or their folders' names. */
   models: readonly string[];
+  /**
+   * Those of them that are repositories of the Hub, `owner/name`: its metadata
+   * may name nothing else as `base_model`.
+   */
+  repositories?: readonly string[] | undefined;
   /** Heading. @default {"Deep Model Fusion"}, or that of a fine-tuned model */
   title?: string | undefined;
   /** A paragraph below the heading. */
@@ -27,15 +33,16 @@ export interface ModelCard {
 /**
  * Renders the model card that FusionBench writes beside a merged model, or that
  * of a fine-tuned one: front matter, the models merged, method and pool as YAML, and results by task.
+ * Of an absolute path it tells the last name alone: a card is there to be shown.
  * Text from sources stands in YAML or code, escaped: it cannot become markup.
  */
 export function modelCard(card: ModelCard): string {
-  const { baseModel, models, training } = card;
+  const { baseModel, models, repositories = [], training } = card;
   const isMerged = training === undefined;
   const title = card.title ??
     (isMerged ? "Deep Model Fusion" : "Fine-tuned ConvNeXt");
   const frontMatter = stringify({
-    base_model: baseModel === undefined ? [...models] : [baseModel, ...models],
+    ...(repositories.length > 0 && { base_model: [...repositories] }),
     library_name: "transformers",
     tags: [
       "convnext-fusion",
@@ -71,13 +78,25 @@ export function modelCard(card: ModelCard): string {
 function yamlSection(heading: string, value: unknown): string[] {
   if (value === undefined) return [];
   // A longer fence than any in the text keeps the text inside it.
-  const yaml = stringify(value);
+  const yaml = stringify(withoutFolders(value));
   const longest = Math.max(
     2,
     ...(yaml.match(/`+/g) ?? []).map((run) => run.length),
   );
   const fence = "`".repeat(longest + 1);
   return [heading, `${fence}yaml\n${yaml}${fence}`];
+}
+
+/** A configuration in which absolute paths are their last names. */
+function withoutFolders(value: unknown): unknown {
+  if (typeof value === "string") {
+    return isAbsolute(value) ? basename(value) : value;
+  }
+  if (Array.isArray(value)) return value.map(withoutFolders);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [key, withoutFolders(item)]),
+  );
 }
 
 function code(text: string): string {

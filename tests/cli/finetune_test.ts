@@ -45,6 +45,12 @@ Deno.test("fusion finetune makes an expert's folder", async () => {
     const { id2label, architectures } = await readConvNextConfig(output);
     assertEquals(Object.values(id2label), [..."0123456789"]);
     assertEquals(architectures, ["ConvNextForImageClassification"]);
+    // The card is for others: no folders of this machine, nor as base_model.
+    const card = await Deno.readTextFile(`${output}/README.md`);
+    assertStringIncludes(card, "\n- `pretrained`\n");
+    for (const absent of ["base_model", folder, dataPath("")]) {
+      assert(!card.includes(absent), `${absent} in\n${card}`);
+    }
     (await loadConvNext(output)).dispose();
     assertEquals(listNames(output), [
       "README.md",
@@ -60,6 +66,51 @@ Deno.test("fusion finetune makes an expert's folder", async () => {
     // The training is over: only the expert is written again.
     assertEquals((await runMain(...words)).status, 0);
     assertEquals(await Deno.readFile(`${output}/model.safetensors`), weights);
+  });
+});
+
+Deno.test("fusion finetune: whose classes the head has", async () => {
+  await inTemporaryFolder(async (folder) => {
+    const images = `${folder}/images`;
+    for (const name of ["a", "b", "c"]) {
+      await Deno.mkdir(`${images}/${name}`, { recursive: true });
+      await Deno.copyFile(
+        dataPath("tests/data/images/grey.png"),
+        `${images}/${name}/grey.png`,
+      );
+    }
+    const pretrained = await readConvNextConfig(MODEL.slice("model=".length));
+    const own = Object.values(pretrained.id2label);
+    const kept = `head: that of ${
+      MODEL.slice(6)
+    } is kept, with ${own.length} classes`;
+    for (
+      const [i, [train, labels, line]] of ([
+        // Folders name classes: a new head.
+        [images, ["a", "b", "c"], undefined],
+        // IDX files name none: that is told.
+        [TRAIN, own, kept],
+      ] as const).entries()
+    ) {
+      const output = `${folder}/expert${i}`;
+      const { status, errors } = await runMain(
+        "finetune",
+        MODEL,
+        `train=${train}`,
+        `output=${output}`,
+        "training_data_ratio=0.01",
+        "save_top_k=0",
+        "batch_size=2",
+        "max_steps=2",
+        `backend=${testBackendName}`,
+      );
+      assertEquals(status, 0, errors.join("\n"));
+      const { id2label } = await readConvNextConfig(output);
+      assertEquals(Object.values(id2label), labels);
+      const told = errors.filter((error) => error.startsWith("head: "));
+      assertEquals(told.length, line ? 1 : 0, errors.join("\n"));
+      if (line) assertStringIncludes(told[0]!, line);
+    }
   });
 });
 
@@ -121,6 +172,26 @@ for (
       "two lengths",
       [`train=${TRAIN}`, NAMES, "max_epochs=2"],
       "max_steps: found 1 beside max_epochs=2, expected one of them",
+    ],
+    [
+      "no steps",
+      [`train=${TRAIN}`, NAMES, "max_steps=0"],
+      "max_steps: found 0, expected a whole number above 0, or -1 for none",
+    ],
+    [
+      "fewer steps than none",
+      [`train=${TRAIN}`, NAMES, "max_steps=-2"],
+      "max_steps: found -2, expected a whole number above 0, or -1 for none",
+    ],
+    [
+      "no epochs",
+      [`train=${TRAIN}`, NAMES, "max_steps=null", "max_epochs=0"],
+      "max_epochs: found 0, expected a whole number above 0, or -1 for none",
+    ],
+    [
+      "no length",
+      [`train=${TRAIN}`, NAMES, "max_steps=-1", "max_epochs=-1"],
+      "max_steps: found none, and no max_epochs, expected one of them above 0",
     ],
     [
       "an unknown data set",

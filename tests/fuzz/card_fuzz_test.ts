@@ -47,6 +47,7 @@ function cardOf(name: string): string {
   return modelCard({
     baseModel: name,
     models: [name, "plain"],
+    repositories: [name, name, "plain"],
     warnings: [name],
     algorithm: { method: name, [`k${name}`]: [name] },
     modelpool: { models: { [`k${name}`]: name } },

@@ -184,9 +184,11 @@ Deno.test("the eight-task preset is downloaded, merged, evaluated, saved and pus
       assertAlmostEquals(results[task].accuracy, right / 6, 1e-6, task);
     }
     assertEquals(model_info.name, "simple_average");
-    assertStringIncludes(
-      await Deno.readTextFile(join(out, "README.md")),
-      "## Results",
+    const card = await Deno.readTextFile(join(out, "README.md"));
+    assertStringIncludes(card, "## Results");
+    assertEquals(
+      (parse(card.split("---\n")[1]!) as { base_model: string[] }).base_model,
+      Object.values(models),
     );
 
     const snapshots = Object.entries(models).map(([name, repository]) => {

@@ -8,6 +8,7 @@ import { join } from "@std/path";
 import {
   hubCacheFolder,
   HubError,
+  publicName,
   resolveModelPath,
 } from "../../src/hub/mod.ts";
 import { CheckpointError } from "../../src/fusion_error.ts";
@@ -218,5 +219,35 @@ Deno.test("hubCacheFolder() reads the variables of huggingface_hub", () => {
       if (value === undefined) Deno.env.delete(name);
       else Deno.env.set(name, value);
     }
+  }
+});
+
+Deno.test("publicName() is a repository's id, or a folder's own name", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.mkdir(join(folder, "facebook", "mine"), { recursive: true });
+    const mine = { text: "mine", repositories: [] };
+    const id = "facebook/convnext-base-224";
+    for (
+      const [given, expected] of [
+        [id, { text: id, repositories: [id] }],
+        [`${id}@main`, { text: id, repositories: [id] }],
+        [`${id}@refs/pr/1`, { text: `${id}@refs/pr/1`, repositories: [id] }],
+        [`https://huggingface.co/${id}`, { text: id, repositories: [id] }],
+        [join(folder, "facebook", "mine"), mine],
+        [`${join(folder, "facebook", "mine")}/`, mine],
+        [join(folder, "gone", "mine"), mine],
+      ] as const
+    ) assertEquals(await publicName(given), expected, given);
+    // A folder comes before a repository of the same name.
+    const before = Deno.cwd();
+    Deno.chdir(folder);
+    try {
+      assertEquals(await publicName("facebook/mine"), mine);
+    } finally {
+      Deno.chdir(before);
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
   }
 });

@@ -1,4 +1,9 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
 import { openCheckpoint, type StateDict } from "../../src/checkpoint/mod.ts";
 import {
@@ -160,6 +165,12 @@ Deno.test("a merged folder keeps the contract", async () => {
       "preprocessor_config.json",
     ]);
     assertEquals(listNames(`${folder}/deep/er`), ["merged"]);
+    // The card is for others: no folders of this machine, nor as base_model.
+    const card = await Deno.readTextFile(`${path}/README.md`);
+    assertStringIncludes(card, "\n- base model: `pretrained`\n");
+    for (const absent of ["base_model", dataPath("")]) {
+      assert(!card.includes(absent), `${absent} in\n${card}`);
+    }
 
     const base = await readJson(`${DEMO_MODELS["_pretrained_"]}/config.json`);
     const config = await readJson(`${path}/config.json`);

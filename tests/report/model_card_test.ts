@@ -39,13 +39,20 @@ const report: EvaluationReport = {
 Deno.test("the card that FusionBench writes: front matter, models, configs, results", () => {
   const card = modelCard({
     baseModel: "facebook/convnext-base-224",
-    models: ["tanganke/a", "pool/b"],
+    models: ["tanganke/a", "b"],
+    repositories: ["facebook/convnext-base-224", "tanganke/a"],
     algorithm: { method: "task_arithmetic", scaling_factor: 0.3 },
-    modelpool: { models: { a: "tanganke/a" } },
+    modelpool: {
+      models: {
+        a: "tanganke/a",
+        b: { config_path: "/home/someone/pool/b", pretrained: true },
+      },
+      train_datasets: { b: ["/home/someone/data/b", "data/b"] },
+    },
     report,
   });
   assertEquals(frontMatter(card), {
-    base_model: ["facebook/convnext-base-224", "tanganke/a", "pool/b"],
+    base_model: ["facebook/convnext-base-224", "tanganke/a"],
     library_name: "transformers",
     tags: ["convnext-fusion", "fusion-bench", "merge"],
   });
@@ -56,7 +63,7 @@ Deno.test("the card that FusionBench writes: front matter, models, configs, resu
       "## Models Merged",
       "- base model: `facebook/convnext-base-224`",
       "- `tanganke/a`",
-      "- `pool/b`",
+      "- `b`",
       "### Algorithm Configuration",
       "### Model Pool Configuration",
       "## Results",
@@ -69,7 +76,8 @@ Deno.test("the card that FusionBench writes: front matter, models, configs, resu
     scaling_factor: 0.3,
   });
   assertEquals(yaml("### Model Pool Configuration"), {
-    models: { a: "tanganke/a" },
+    models: { a: "tanganke/a", b: { config_path: "b", pretrained: true } },
+    train_datasets: { b: ["b", "data/b"] },
   });
   const rows = lines.filter((line) => line.startsWith("|")).map((line) =>
     line.split("|").slice(1, -1).map((cell) => cell.trim())
@@ -86,10 +94,10 @@ Deno.test("the card that FusionBench writes: front matter, models, configs, resu
 
 Deno.test("a card without base model, configs and results has no empty sections", () => {
   const card = modelCard({ models: ["a"] });
-  assertEquals(
-    (frontMatter(card) as { base_model: string[] }).base_model,
-    ["a"],
-  );
+  assertEquals(frontMatter(card), {
+    library_name: "transformers",
+    tags: ["convnext-fusion", "fusion-bench", "merge"],
+  });
   for (
     const absent of ["base model:", "Configuration", "Results", "undefined"]
   ) {
@@ -124,6 +132,7 @@ for (const name of HOSTILE) {
     const card = modelCard({
       baseModel: name,
       models: [name, "plain"],
+      repositories: [name, name, "plain"],
       algorithm: { method: name, [name]: name },
       modelpool: { models: { [name]: name } },
       report: { ...report, [name]: { accuracy: 1, loss: 0 } },
@@ -160,7 +169,8 @@ for (const name of HOSTILE) {
 
 Deno.test("a fine-tuned model's card says how it was trained, not merged", () => {
   const card = modelCard({
-    models: ["pretrained"],
+    models: ["owner/pretrained"],
+    repositories: ["owner/pretrained"],
     training: { dataset: "mnist", optimizer: { name: "sgd", lr: 0.01 } },
   });
   assertEquals(
@@ -168,7 +178,7 @@ Deno.test("a fine-tuned model's card says how it was trained, not merged", () =>
     [
       "---",
       "base_model:",
-      "  - pretrained",
+      "  - owner/pretrained",
       "library_name: transformers",
       "tags:",
       "  - convnext-fusion",
@@ -179,7 +189,7 @@ Deno.test("a fine-tuned model's card says how it was trained, not merged", () =>
       "",
       "This model was fine-tuned with `@convnext/fusion`, from:",
       "",
-      "- `pretrained`",
+      "- `owner/pretrained`",
       "",
       "## Configuration",
       "",
