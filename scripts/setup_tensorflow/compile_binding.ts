@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { TensorflowPaths } from "../../src/backend/mod.ts";
 import { runCommand } from "./run_command.ts";
@@ -58,7 +58,7 @@ export async function compileRecipe(): Promise<string> {
   );
   const digest = await crypto.subtle.digest(
     "SHA-256",
-    new TextEncoder().encode([...options, ...texts].join("\n")),
+    new TextEncoder().encode([...options, ...linkOptions, ...texts].join("\n")),
   );
   return new Uint8Array(digest).toHex();
 }
@@ -67,15 +67,21 @@ const options: readonly string[] = [
   "-std=c++17",
   "-O3",
   "-w",
-  "-shared",
   "-fPIC",
   "-DNAPI_VERSION=8",
   // As the wheel was compiled: its classes must have the same layout here.
   "-D_GLIBCXX_USE_CXX11_ABI=1",
   "-DEIGEN_MAX_ALIGN_BYTES=64",
+];
+
+const linkOptions: readonly string[] = [
+  "-shared",
   "-Wl,--wrap=TFE_OpSetAttrString",
   "-Wl,-rpath,$ORIGIN/wheels/tensorflow",
 ];
+
+/** Compilers that run at once: each takes up to 1 GB. */
+const COMPILERS = Math.min(navigator.hardwareConcurrency, 4);
 
 /**
  * Compiles tfjs-node's Node-API addon, and operations of ours, against the
@@ -84,21 +90,52 @@ const options: readonly string[] = [
  */
 export async function compileBinding(paths: TensorflowPaths): Promise<void> {
   if (existsSync(paths.binding)) return;
-  const tfjsNode = join(paths.modules, "@tensorflow", "tfjs-node-gpu");
-  const libraries = join(paths.wheels, "tensorflow");
+  const objects = join(paths.folder, "objects");
+  await Deno.mkdir(objects, { recursive: true });
+  const compiled = await compileAll(paths, objects);
   const partial = `${paths.binding}.partial`;
   await runCommand("g++", [
-    ...options,
-    `-I${join(libraries, "include")}`,
-    `-I${join(paths.modules, "node-api-headers", "include")}`,
-    `-I${tfjsNode}`,
-    join(tfjsNode, "binding", "tfjs_backend.cc"),
-    join(tfjsNode, "binding", "tfjs_binding.cc"),
-    ...sourcePaths,
-    `-L${libraries}`,
+    ...linkOptions,
+    ...compiled,
+    `-L${join(paths.wheels, "tensorflow")}`,
     "-l:libtensorflow_cc.so.2",
     "-l:libtensorflow_framework.so.2",
     `-o${partial}`,
   ]);
   await Deno.rename(partial, paths.binding);
+  await Deno.remove(objects, { recursive: true });
+}
+
+/** Compiles every source, some at a time; their objects' paths. */
+async function compileAll(
+  paths: TensorflowPaths,
+  objects: string,
+): Promise<string[]> {
+  const tfjsNode = join(paths.modules, "@tensorflow", "tfjs-node-gpu");
+  const includes = [
+    join(paths.wheels, "tensorflow", "include"),
+    join(paths.modules, "node-api-headers", "include"),
+    tfjsNode,
+  ].map((folder) => `-I${folder}`);
+  const left = [
+    join(tfjsNode, "binding", "tfjs_backend.cc"),
+    join(tfjsNode, "binding", "tfjs_binding.cc"),
+    ...sourcePaths,
+  ];
+  const compiled: string[] = [];
+  const compileNext = async (): Promise<void> => {
+    for (let path = left.pop(); path !== undefined; path = left.pop()) {
+      const object = join(objects, `${basename(path)}.o`);
+      compiled.push(object);
+      await runCommand("g++", [
+        ...options,
+        ...includes,
+        "-c",
+        path,
+        `-o${object}`,
+      ]);
+    }
+  };
+  await Promise.all(Array.from({ length: COMPILERS }, compileNext));
+  return compiled;
 }
