@@ -203,6 +203,17 @@ Deno.test("run: golden merge, golden report, folder, card; evaluate and predict 
   });
 });
 
+Deno.test("run: a merge that is neither saved nor evaluated goes through, with a warning", async () => {
+  const { status, errors } = await runMain(
+    "method=simple_average",
+    `modelpool=${POOL}`,
+    BACKEND,
+  );
+  assertEquals(status, 0, errors.join("\n"));
+  const [warning] = errors;
+  assert(warning?.startsWith("warning: the merged model is neither saved"));
+});
+
 Deno.test("YAML files as FusionBench has them, + and ~ on the command line", async () => {
   await inTemporaryFolder(async (folder) => {
     await Deno.writeTextFile(

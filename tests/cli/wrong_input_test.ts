@@ -55,14 +55,6 @@ const CASES: WrongInput[] = [
     words: ["method: missing, expected method=NAME"],
   },
   {
-    what: "a merge that leaves nothing",
-    args: `method=simple_average modelpool=${POOL}`,
-    words: [
-      "merged_model_save_path: missing",
-      "expected merged_model_save_path=DIR, taskpool=TASKS, or both",
-    ],
-  },
-  {
     what: "unknown key of a run",
     args: `method=simple_average modelpool=${POOL} merged_model_save_pth=x`,
     words: ["merged_model_save_pth", "did you mean merged_model_save_path?"],
@@ -285,8 +277,7 @@ const CASES: WrongInput[] = [
   },
   {
     what: "a method without _pretrained_",
-    args:
-      "method=task_arithmetic modelpool=FOLDER/pool merged_model_save_path=FOLDER/out",
+    args: "method=task_arithmetic modelpool=FOLDER/pool",
     words: ["task_arithmetic", "no _pretrained_"],
     make: (folder) => copyFolder(`${POOL}/mnist`, `${folder}/pool/mnist`),
   },
