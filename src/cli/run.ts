@@ -80,12 +80,6 @@ export async function run(
     );
   }
   if (config.dry_run) return;
-  if (!taskPool && !config.merged_model_save_path) {
-    // As in FusionBench: whether a merge goes through may be all one wants.
-    console.error(
-      "warning: the merged model is neither saved nor evaluated: merged_model_save_path=DIR saves it, taskpool=TASKS evaluates it",
-    );
-  }
 
   // A large merge has threads of its own: the backend's are for whole models.
   const runsModels = taskPool !== undefined ||
@@ -109,6 +103,11 @@ export async function run(
         json,
         data: data && shortData(data),
       });
+    } else {
+      // As in FusionBench: whether a merge goes through may be all one wants.
+      console.error(
+        "warning: the merged model is neither saved nor evaluated: merged_model_save_path=DIR saves it, taskpool=TASKS evaluates it",
+      );
     }
     return;
   }

@@ -210,8 +210,9 @@ Deno.test("run: a merge that is neither saved nor evaluated goes through, with a
     BACKEND,
   );
   assertEquals(status, 0, errors.join("\n"));
-  const [warning] = errors;
-  assert(warning?.startsWith("warning: the merged model is neither saved"));
+  assert(
+    errors.at(-1)!.startsWith("warning: the merged model is neither saved"),
+  );
 });
 
 Deno.test("YAML files as FusionBench has them, + and ~ on the command line", async () => {
