@@ -15,6 +15,7 @@ export * from "./replace_folder.ts";
 export * from "./safetensors.ts";
 export * from "./safetensors_writer.ts";
 export * from "./save_tensors.ts";
+export { selectedTensors } from "./selected_tensors.ts";
 export * from "./sha256.ts";
 export { oneLine, shown } from "./shown.ts";
 export * from "./state_dict.ts";

@@ -1,5 +1,6 @@
 import { basename, join } from "@std/path";
 import { CheckpointError } from "../fusion_error.ts";
+import { listed } from "../listed.ts";
 import { openPytorch } from "./pytorch_file.ts";
 import { reasonOf } from "../reason.ts";
 import { openSafetensors } from "./safetensors.ts";
@@ -84,13 +85,9 @@ async function checkpointFile(path: string): Promise<string> {
     if (files.includes(file)) return join(path, file);
   }
   files.sort();
-  const listed = files.slice(0, LISTED_FILES).join(", ") || "nothing";
-  const more = files.length > LISTED_FILES
-    ? ` and ${files.length - LISTED_FILES} more`
-    : "";
   throw new CheckpointError(
     `${path} has no ${CHECKPOINT_FILES.slice(0, -1).join(", ")} or ${
       CHECKPOINT_FILES.at(-1)
-    }, found ${listed}${more}`,
+    }, found ${listed(files, LISTED_FILES)}`,
   );
 }

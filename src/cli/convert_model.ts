@@ -21,6 +21,7 @@ import {
   type TimmConfig,
   timmConfigOf,
   timmFromImageProcessor,
+  usedTensors,
   usesConvolutions,
 } from "../convnext/mod.ts";
 import { FusionError } from "../fusion_error.ts";
@@ -79,7 +80,16 @@ export async function openConversionSource(
   path: string,
   isLayersModel: boolean,
 ): Promise<ConversionSource> {
-  if (!isLayersModel) return { path, ...await openConvNext(path) };
+  if (!isLayersModel) {
+    const open = await openConvNext(path);
+    try {
+      const stateDict = usedTensors(open.stateDict, open.config);
+      return { path, ...open, stateDict };
+    } catch (error) {
+      open.stateDict.close();
+      throw error;
+    }
+  }
   const model = await loadLayersModel(path);
   const config = configOf(model);
   const name = String(config["dtype"] ?? config["torch_dtype"]);
@@ -110,7 +120,6 @@ export async function writeConversion(
   folder: string,
   options: WriteTensorsOptions = {},
 ): Promise<void> {
-  checkShapes(source.stateDict, source.config);
   for (const name of COMPANIONS) await copyIfThere(source.path, folder, name);
   await keepConfigs(source, format, folder);
   if (format === "huggingface") await writeHuggingFace(source, folder, options);

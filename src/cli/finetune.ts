@@ -1,7 +1,11 @@
 import { fromFileUrl, resolve } from "@std/path";
 import type * as tf from "@tensorflow/tfjs";
 import { useBackend } from "../backend/mod.ts";
-import { checkNotSource, checkReplaceable, shown } from "../checkpoint/mod.ts";
+import {
+  checkNotSource,
+  checkReplaceable,
+  oneLine,
+} from "../checkpoint/mod.ts";
 import { composeConfig, type ComposedConfig } from "../config/mod.ts";
 import {
   AutoImageProcessor,
@@ -11,6 +15,7 @@ import {
 } from "../convnext/mod.ts";
 import { ConfigError } from "../fusion_error.ts";
 import { publicName, resolveModelPath } from "../hub/mod.ts";
+import { listed } from "../listed.ts";
 import { saveModel } from "../modelpool/mod.ts";
 import { progressBar } from "../report/mod.ts";
 import { fineTune, type FineTuneResult, withLabels } from "../training/mod.ts";
@@ -115,9 +120,8 @@ function keptHead(
   model: tf.LayersModel,
 ): string {
   const classes = labelsOf(configOf(model));
-  const names = shown(classes.slice(0, 3)).slice(1, -1);
-  const more = classes.length > 3 ? ` and ${classes.length - 3} more` : "";
-  return `head: that of ${path} is kept, with ${classes.length} classes (${names}${more}), as ${train} does not name its own; class_names=[A,B,…] or dataset_name=NAME gives a new one`;
+  const names = listed(classes.map(oneLine), 3);
+  return `head: that of ${path} is kept, with ${classes.length} classes (${names}), as ${train} does not name its own; class_names=[A,B,…] or dataset_name=NAME gives a new one`;
 }
 
 function isWithin(path: string, folder: string): boolean {

@@ -1,6 +1,7 @@
 import { join } from "@std/path";
 import { ConfigError } from "../fusion_error.ts";
 import { errorCode, reasonOf } from "../reason.ts";
+import { warn } from "../warn.ts";
 import type { ConfigObject } from "./value.ts";
 
 /** Whether a path is a folder. */
@@ -105,10 +106,6 @@ export async function tasksFromFolder(
     _target_: "ImageClassificationTaskPool",
     test_datasets: datasets,
   };
-}
-
-function warn(message: string): void {
-  console.error(`warning: ${message}`);
 }
 
 async function hasFile(folder: string, pattern: RegExp): Promise<boolean> {

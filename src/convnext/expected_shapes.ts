@@ -1,7 +1,9 @@
 import type { StateDict } from "../checkpoint/mod.ts";
 import { CheckpointError } from "../fusion_error.ts";
+import { listed } from "../listed.ts";
 import { architectureOf } from "./architecture.ts";
 import { type ConvNextConfig, numLabels } from "./config.ts";
+import { isConvNextTensor } from "./timm_names.ts";
 
 /**
  * Names and shapes, in Hugging Face's layout, that a config's classifier has.
@@ -53,20 +55,39 @@ export function expectedShapes(
   return shapes;
 }
 
+/** Names of surplus tensors that an error tells. */
+const NAMED = 3;
+
 /**
- * Checks that a state dict has just what a config's classifier has.
+ * Checks that a state dict has what a config's classifier has, and no layer
+ * more. Tensors that no ConvNeXt has may stand beside them.
  *
- * @param others Whether it may have other tensors besides.
- * @throws {CheckpointError} If a tensor is missing, unknown or of another shape.
+ * @throws {CheckpointError} If a tensor is missing or of another shape, or
+ * belongs to a layer that the config does not know: without it the model would
+ * compute something else.
  */
 export function checkShapes(
   stateDict: StateDict,
   config: ConvNextConfig,
-  { others = false }: { others?: boolean } = {},
+): void {
+  checkTensors(stateDict, expectedShapes(config), config);
+}
+
+/**
+ * As {@linkcode checkShapes}, for some tensors.
+ *
+ * @param expected Their names and shapes.
+ * @param prefix What the names of all that are checked begin with.
+ */
+export function checkTensors(
+  stateDict: StateDict,
+  expected: ReadonlyMap<string, readonly number[]>,
+  config: ConvNextConfig,
+  prefix = "",
 ): void {
   const names = new Set(stateDict.names);
-  for (const [name, shape] of expectedShapes(config)) {
-    if (!names.delete(name)) {
+  for (const [name, shape] of expected) {
+    if (!names.has(name)) {
       throw new CheckpointError(
         `${stateDict.source}: tensor ${name} is missing, expected one of shape [${shape}]`,
       );
@@ -78,12 +99,17 @@ export function checkShapes(
       );
     }
   }
-  if (others) return;
-  for (const name of names) {
-    throw new CheckpointError(
-      `${stateDict.source}: tensor ${
-        JSON.stringify(name)
-      } is not in a ConvNeXt of its config.json`,
-    );
-  }
+  const { backbone } = architectureOf(config);
+  const surplus = stateDict.names.filter((name) =>
+    name.startsWith(prefix) && !expected.has(name) &&
+    isConvNextTensor(name, backbone)
+  );
+  if (surplus.length === 0) return;
+  throw new CheckpointError(
+    `${stateDict.source}: ${surplus.length} ${
+      surplus.length === 1 ? "tensor is" : "tensors are"
+    } not in a ConvNeXt of its config.json: ${
+      listed(surplus, NAMED)
+    }; expected no layer but those of its depths [${config.depths}] and layer_scale_init_value ${config.layer_scale_init_value}`,
+  );
 }

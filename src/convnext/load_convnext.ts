@@ -1,9 +1,9 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { StateDict } from "../checkpoint/mod.ts";
 import type { ConvNextConfig } from "./config.ts";
-import { checkShapes } from "./expected_shapes.ts";
 import { createConvNext } from "./model.ts";
 import { openConvNext } from "./open_convnext.ts";
+import { usedTensors } from "./used_tensors.ts";
 import { loadStateDict } from "./weights.ts";
 
 /**
@@ -29,10 +29,10 @@ export async function convNextFromStateDict(
   stateDict: StateDict,
 ): Promise<tf.LayersModel> {
   // Before memory is taken for what the config says.
-  checkShapes(stateDict, config, { others: true });
+  const used = usedTensors(stateDict, config);
   const model = createConvNext(config, { initialize: false });
   try {
-    await loadStateDict(model, stateDict);
+    await loadStateDict(model, used);
     return model;
   } catch (error) {
     model.dispose();

@@ -22,6 +22,7 @@ export {
 export { EnsembleModel } from "./ensemble_model.ts";
 export { combineLogits, type EnsembleRule } from "./ensemble_rule.ts";
 export { checkShapes, expectedShapes } from "./expected_shapes.ts";
+export { usedTensors } from "./used_tensors.ts";
 export { AutoImageProcessor, type PixelValues } from "./image_processor.ts";
 export {
   applyLayer,

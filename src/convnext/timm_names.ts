@@ -50,6 +50,15 @@ export function timmName(
   return name === undefined ? undefined : `${name}${end}`;
 }
 
+/**
+ * Whether a tensor is named as a ConvNeXt's, of any size, in transformers.
+ *
+ * @param backbone As in {@linkcode huggingFaceName}.
+ */
+export function isConvNextTensor(name: string, backbone: string): boolean {
+  return timmName(name, backbone) !== undefined;
+}
+
 /** A name without `.weight` or `.bias`, and that. */
 function split(name: string): [part: string, end: string] {
   const end = /\.(weight|bias)$/.exec(name)?.[0] ?? "";

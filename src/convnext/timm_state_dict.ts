@@ -27,14 +27,17 @@ export function timmArchitecture(stateDict: StateDict): Architecture {
  * A timm ConvNeXt's state dict under transformers' names, in its shapes. It is
  * a view; closing it closes the source.
  *
- * @throws {CheckpointError} If it has a tensor that transformers' ConvNeXt has
- * not, as those with an overlapping stem or the norm before pooling.
+ * @throws {CheckpointError} If a part of the model has a tensor that
+ * transformers' ConvNeXt has not, as those with an overlapping stem or the norm
+ * before pooling.
  */
 export function timmToHuggingFace(stateDict: StateDict): StateDict {
   const { backbone } = timmArchitecture(stateDict);
   return renamed(
     stateDict,
-    (name) => huggingFaceName(name, backbone),
+    (name) =>
+      huggingFaceName(name, backbone) ??
+        (isTimmModule(name) ? undefined : name),
     (name, shape) =>
       /\.pwconv\d\.weight$/.test(name) && shape.length === 4
         ? shape.slice(0, 2) // 1x1 convolutions, as timm's `conv_mlp` has
@@ -67,6 +70,14 @@ export function huggingFaceToTimm(
         : shape,
     "timm",
   );
+}
+
+/**
+ * Whether a tensor belongs to one of the modules that a ConvNeXt of timm
+ * computes with; other ones, as an optimiser's, change nothing.
+ */
+function isTimmModule(name: string): boolean {
+  return /^(stem|stages|norm_pre|head)\./.test(name);
 }
 
 /** Other names and shapes; elements lie in the same order in both. */

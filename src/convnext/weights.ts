@@ -1,7 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
-import { elementCount, oneLine, type StateDict } from "../checkpoint/mod.ts";
+import { elementCount, type StateDict } from "../checkpoint/mod.ts";
 import { CheckpointError } from "../fusion_error.ts";
 import { ConvNextLayer } from "./convnext_layer.ts";
+import { checkTensors } from "./expected_shapes.ts";
+import { configOf } from "./metadata.ts";
 import { backboneOf } from "./model.ts";
 import { WeightEnsemblingLayer } from "./weight_ensembling_layer.ts";
 
@@ -93,8 +95,8 @@ export function weightShapes(
  *
  * @param prefix Only weights whose name starts so: `"convnext."` loads a
  * backbone, `"classifier."` a head. Default: all.
- * @throws {CheckpointError} If a tensor is missing, unknown or of another
- * shape; the message names it, and nothing has been loaded.
+ * @throws {CheckpointError} If a tensor is missing, of another shape, or of a
+ * layer that the model does not have; the message names it, and nothing has been loaded.
  */
 export async function loadStateDict(
   model: tf.LayersModel,
@@ -104,48 +106,14 @@ export async function loadStateDict(
   const weights = weightsOf(model).filter(({ name }) =>
     name.startsWith(prefix)
   );
-  const layers = [`${backboneOf(model).name}.`, "classifier."];
-  checkNames(
-    weights,
-    stateDict,
-    layers.filter((layer) => layer.startsWith(prefix)),
-  );
+  const shapes = new Map(weights.map(({ name, shape }) => [name, shape]));
+  checkTensors(stateDict, shapes, configOf(model), prefix);
   for (const { name, variable, axes, shape } of weights) {
     const values = await stateDict.read(name);
     tf.tidy(() => {
       const inverse = axes.map((_, axis) => axes.indexOf(axis));
       variable.write(tf.transpose(tf.tensor(values, shape), inverse));
     });
-  }
-}
-
-function checkNames(
-  weights: NamedWeight[],
-  stateDict: StateDict,
-  layers: readonly string[],
-): void {
-  const found = new Set(stateDict.names);
-  for (const { name, shape } of weights) {
-    if (!found.delete(name)) {
-      throw new CheckpointError(
-        `${stateDict.source}: tensor ${name} is missing, expected one of shape [${shape}]`,
-      );
-    }
-    const actual = stateDict.info(name).shape;
-    if (`${actual}` !== `${shape}`) {
-      throw new CheckpointError(
-        `${stateDict.source}: tensor ${name} has shape [${actual}], its config.json expects [${shape}]`,
-      );
-    }
-  }
-  for (const name of found) {
-    if (layers.some((layer) => name.startsWith(layer))) {
-      throw new CheckpointError(
-        `${stateDict.source}: tensor ${
-          oneLine(name)
-        } is not in a ConvNeXt of its config.json (depths or layer_scale_init_value do not fit)`,
-      );
-    }
   }
 }
 

@@ -1,5 +1,6 @@
 import { basename, dirname, join } from "@std/path";
 import { DatasetError } from "../fusion_error.ts";
+import { listed } from "../listed.ts";
 import type { ImageClassificationDataset } from "./dataset.ts";
 import { cardConfigurations } from "./dataset_card.ts";
 import { findIdxFiles, openIdx } from "./idx.ts";
@@ -186,8 +187,5 @@ async function isFile(path: string): Promise<boolean> {
 
 function foundIn(files: readonly string[]): string {
   if (files.length === 0) return "an empty folder";
-  const shown = files.slice(0, 3).join(", ");
-  return `found ${shown}${
-    files.length > 3 ? ` and ${files.length - 3} more` : ""
-  }`;
+  return `found ${listed(files, 3)}`;
 }

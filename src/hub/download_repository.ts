@@ -1,5 +1,6 @@
 import { join } from "@std/path";
 import { CheckpointError } from "../fusion_error.ts";
+import { listed } from "../listed.ts";
 import type { Subject } from "./describe_failure.ts";
 import { downloadFiles } from "./download_files.ts";
 import { HubError } from "./hub_error.ts";
@@ -67,7 +68,7 @@ async function download(
     throw new HubError(
       "file",
       `${subject.name}@${subject.revision} has no ${missing}, found ${
-        listed([...byPath.keys()])
+        listed([...byPath.keys()], LISTED_FILES)
       }`,
     );
   }
@@ -75,12 +76,6 @@ async function download(
 }
 
 const LISTED_FILES = 10;
-
-function listed(paths: readonly string[]): string {
-  const first = paths.slice(0, LISTED_FILES).join(", ") || "nothing";
-  const more = paths.length - LISTED_FILES;
-  return more > 0 ? `${first} and ${more} more` : first;
-}
 
 function offlineMessage(
   { name, type, revision }: Subject,

@@ -6,7 +6,6 @@ import {
 } from "../checkpoint/mod.ts";
 import {
   AutoImageProcessor,
-  checkShapes,
   configOf,
   type ConvNextConfig,
   convNextFromStateDict,
@@ -15,6 +14,7 @@ import {
   openConvNextStateDict,
   readConvNextConfig,
   stateDictOf,
+  usedTensors,
 } from "../convnext/mod.ts";
 import { ConfigError, ModelPoolError } from "../fusion_error.ts";
 import { type PublicName, publicName, resolveModelPath } from "../hub/mod.ts";
@@ -224,7 +224,15 @@ export class ConvNextForImageClassificationPool
     if (entry instanceof tf.LayersModel) return stateDictOf(entry);
     const { config_path, pretrained = true, dataset_name } = describe(entry);
     if (pretrained && !dataset_name) {
-      return await openConvNextStateDict(await resolveModelPath(config_path));
+      const folder = await resolveModelPath(config_path);
+      const config = await readConvNextConfig(folder);
+      const stateDict = await openConvNextStateDict(folder);
+      try {
+        return usedTensors(stateDict, config);
+      } catch (error) {
+        stateDict.close();
+        throw error;
+      }
     }
     const model = await this.#loadEntry(entry);
     return { ...stateDictOf(model), close: () => model.dispose() };
@@ -280,18 +288,9 @@ export class ConvNextForImageClassificationPool
     const entry = this.entry(name);
     if (entry instanceof tf.LayersModel) return configOf(entry);
     const { config_path, pretrained = true, dataset_name } = describe(entry);
-    const folder = await resolveModelPath(config_path);
-    const config = await readConvNextConfig(folder);
     // Else weights, or a head, are made as the config says.
-    if (pretrained && !dataset_name) {
-      const stateDict = await openConvNextStateDict(folder);
-      try {
-        checkShapes(stateDict, config, { others: true });
-      } finally {
-        stateDict.close();
-      }
-    }
-    return config;
+    if (pretrained && !dataset_name) (await this.#openAsItIs(name)).close();
+    return await readConvNextConfig(await resolveModelPath(config_path));
   }
 
   /**

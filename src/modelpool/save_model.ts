@@ -7,6 +7,7 @@ import {
   inFolderItself,
   replaceFolder,
   SafetensorsWriter,
+  selectedTensors,
   type StateDict,
 } from "../checkpoint/mod.ts";
 import {
@@ -176,13 +177,10 @@ async function writeTensors(
 
 /** Only the head's tensors of a state dict. */
 function classifierOf({ stateDict }: Head): StateDict {
-  return {
-    names: stateDict.names.filter((name) => name.startsWith("classifier.")),
-    source: stateDict.source,
-    info: (name) => stateDict.info(name),
-    read: (name, begin, end) => stateDict.read(name, begin, end),
-    close: () => {},
-  };
+  return selectedTensors(
+    stateDict,
+    stateDict.names.filter((name) => name.startsWith("classifier.")),
+  );
 }
 
 /**

@@ -15,6 +15,7 @@ import {
   readConvNextConfig,
   timmConfigOf,
   timmToHuggingFace,
+  usedTensors,
   weightShapes,
 } from "../../src/convnext/mod.ts";
 import { CheckpointError, ConfigError } from "../../src/fusion_error.ts";
@@ -143,10 +144,22 @@ Deno.test("timm models that transformers cannot express are refused", async () =
       JSON.stringify(name),
     );
   }
-  source.close();
   const { config, stateDict } = await openConvNext(
     dataPath("tests/data/formats/timm"),
   );
+  // Beside the model's parts anything may stand: it changes nothing.
+  const others = ["fc_other.weight", "optimizer.exp_avg"];
+  const beside = timmToHuggingFace({
+    ...source,
+    names: [...source.names, ...others],
+    source: "beside",
+    info: (name) => source.info(name),
+  });
+  assertEquals(
+    usedTensors(beside, config).names,
+    beside.names.filter((name) => !others.includes(name)),
+  );
+  source.close();
   assertThrows(
     () => checkShapes(stateDict, { ...config, depths: [1, 1, 3, 1] }),
     CheckpointError,
@@ -155,7 +168,7 @@ Deno.test("timm models that transformers cannot express are refused", async () =
   assertThrows(
     () => checkShapes(stateDict, { ...config, depths: [1, 1, 1, 1] }),
     CheckpointError,
-    "is not in a ConvNeXt",
+    "9 tensors are not in a ConvNeXt of its config.json: convnext.encoder.stages.2.layers.1.dwconv.bias, ",
   );
   assertThrows(
     () => checkShapes(memoryStateDict({}, "empty"), config),
