@@ -6,6 +6,7 @@ import {
   removeWhole,
   temporaryFolder,
 } from "../temporaries.ts";
+import { makeFolder } from "../make_folder.ts";
 import { cannotWrite, errorCode } from "../reason.ts";
 import { checkReplaceable, realPlace } from "./check_replaceable.ts";
 import { foreignFiles } from "./foreign_files.ts";
@@ -88,8 +89,20 @@ async function replace(
   write: (temporary: string) => Promise<void>,
 ): Promise<FolderIdentity> {
   const place = realPlace(target);
-  const parent = dirname(place);
-  await Deno.mkdir(parent, { recursive: true });
+  const parent = makeFolder(dirname(place));
+  try {
+    return await replaceIn(target, place, write);
+  } catch (error) {
+    parent.takeBack();
+    throw error;
+  }
+}
+
+async function replaceIn(
+  target: string,
+  place: string,
+  write: (temporary: string) => Promise<void>,
+): Promise<FolderIdentity> {
   putBack(place);
   checkReplaceable(target, place);
 
@@ -113,7 +126,7 @@ async function replace(
   } finally {
     release();
   }
-  syncPath(parent, true);
+  syncPath(dirname(place), true);
   return identity;
 }
 

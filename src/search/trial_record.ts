@@ -22,15 +22,18 @@ export class TrialRecord {
   readonly trials: readonly Trial[];
   readonly #file: Deno.FsFile | undefined;
   readonly #path: string;
+  #isEmpty: boolean;
 
   private constructor(
     path: string,
     trials: readonly Trial[],
     file: Deno.FsFile | undefined,
+    isEmpty = false,
   ) {
     this.#path = path;
     this.trials = trials;
     this.#file = file;
+    this.#isEmpty = isEmpty;
   }
 
   /** A record that is kept nowhere. */
@@ -62,16 +65,18 @@ export class TrialRecord {
       );
     }
     const trials = lines.slice(1).map((line, i) => parseTrial(path, line, i));
+    let record: TrialRecord | undefined;
     try {
       const file = Deno.openSync(path, { create: true, write: true });
       const kept = [header, ...lines.slice(1)].join("\n") + "\n";
       if (lines.length === 0) file.truncateSync(0);
       else file.truncateSync(new TextEncoder().encode(kept).length);
       file.seekSync(0, Deno.SeekMode.End);
-      const record = new TrialRecord(path, trials, file);
+      record = new TrialRecord(path, trials, file, trials.length === 0);
       if (lines.length === 0) record.#writeLine(header);
       return record;
     } catch (error) {
+      record?.close();
       if (error instanceof Deno.errors.NotCapable) throw error;
       if (error instanceof ConfigError) throw error; // of #writeLine
       throw failed(path, error);
@@ -81,6 +86,7 @@ export class TrialRecord {
   /** Adds a trial. */
   append(trial: Trial): void {
     this.#writeLine(JSON.stringify(trial));
+    this.#isEmpty = false;
   }
 
   #writeLine(line: string): void {
@@ -96,9 +102,15 @@ export class TrialRecord {
     }
   }
 
-  /** Closes the file. */
+  /** Closes the file; one without a trial, as on a full disk, is removed. */
   close(): void {
     this.#file?.close();
+    if (!this.#isEmpty) return;
+    try {
+      Deno.removeSync(this.#path);
+    } catch {
+      // What kept a trial from being written is told, and is all there is to.
+    }
   }
 }
 

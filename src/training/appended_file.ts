@@ -16,10 +16,16 @@ export interface AppendedFile {
  * Opens a file to append to. What a run that was stopped wrote after its last
  * checkpoint is cut off: it is going to be written again.
  *
- * @param path The file; made if it is missing.
+ * @param path The file; made if it is missing, and removed again if not even its
+ * beginning can be written.
  * @param length Bytes to keep of what is there.
+ * @param beginning What it begins with.
  */
-export function appendedFile(path: string, length: number): AppendedFile {
+export function appendedFile(
+  path: string,
+  length: number,
+  beginning: Uint8Array,
+): AppendedFile {
   const writing = <T>(work: () => T): T => {
     try {
       return work();
@@ -33,16 +39,26 @@ export function appendedFile(path: string, length: number): AppendedFile {
   let end = Math.min(length, file.statSync().size);
   writing(() => file.truncateSync(end));
   file.seekSync(end, Deno.SeekMode.Start);
+  const append = (bytes: Uint8Array): void => {
+    for (let from = 0; from < bytes.length;) {
+      from += writing(() => file.writeSync(bytes.subarray(from)));
+    }
+    end += bytes.length;
+  };
+  if (end === 0) {
+    try {
+      append(beginning);
+    } catch (error) {
+      file.close();
+      Deno.removeSync(path);
+      throw error;
+    }
+  }
   return {
     get length(): number {
       return end;
     },
-    append(bytes: Uint8Array): void {
-      for (let from = 0; from < bytes.length;) {
-        from += writing(() => file.writeSync(bytes.subarray(from)));
-      }
-      end += bytes.length;
-    },
+    append,
     sync: () => writing(() => file.syncDataSync()),
     close: () => file.close(),
   };

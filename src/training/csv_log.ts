@@ -25,8 +25,7 @@ export class CsvLog {
    * @param length Bytes to keep of what is there. @default {0}
    */
   constructor(path: string, length: number = 0) {
-    this.#file = appendedFile(path, length);
-    if (this.#file.length === 0) this.#write(CSV_COLUMNS.join(","));
+    this.#file = appendedFile(path, length, line(CSV_COLUMNS));
   }
 
   /** Bytes written so far. */
@@ -36,7 +35,7 @@ export class CsvLog {
 
   /** Appends a row. */
   add(row: CsvRow): void {
-    this.#write(CSV_COLUMNS.map((column) => row[column] ?? "").join(","));
+    this.#file.append(line(CSV_COLUMNS.map((column) => row[column] ?? "")));
   }
 
   /** Waits until all has reached the device. */
@@ -48,8 +47,8 @@ export class CsvLog {
   close(): void {
     this.#file.close();
   }
+}
 
-  #write(line: string): void {
-    this.#file.append(new TextEncoder().encode(line + "\n"));
-  }
+function line(cells: readonly (string | number)[]): Uint8Array {
+  return new TextEncoder().encode(cells.join(",") + "\n");
 }

@@ -17,9 +17,8 @@ export class EventFile {
    * @param length Bytes to keep of what is there. @default {0}
    */
   constructor(path: string, length: number = 0) {
-    this.#file = appendedFile(path, length);
-    if (this.#file.length > 0) return;
-    this.#write(bytesField(3, new TextEncoder().encode("brain.Event:2")));
+    const version = bytesField(3, new TextEncoder().encode("brain.Event:2"));
+    this.#file = appendedFile(path, length, record(version));
   }
 
   /** Bytes written so far. */
@@ -35,7 +34,9 @@ export class EventFile {
         joined(bytesField(1, new TextEncoder().encode(tag)), float(2, value)),
       )
     );
-    this.#write(joined(integer(2, step), bytesField(5, joined(...values))));
+    this.#file.append(
+      record(joined(integer(2, step), bytesField(5, joined(...values)))),
+    );
   }
 
   /** Waits until all has reached the device. */
@@ -47,15 +48,14 @@ export class EventFile {
   close(): void {
     this.#file.close();
   }
+}
 
-  #write(fields: Uint8Array): void {
-    const event = joined(double(1, Date.now() / 1000), fields);
-    const length = new Uint8Array(8);
-    new DataView(length.buffer).setBigUint64(0, BigInt(event.length), true);
-    this.#file.append(
-      joined(length, checksum(length), event, checksum(event)),
-    );
-  }
+/** An event of now as the file has it. */
+function record(fields: Uint8Array): Uint8Array {
+  const event = joined(double(1, Date.now() / 1000), fields);
+  const length = new Uint8Array(8);
+  new DataView(length.buffer).setBigUint64(0, BigInt(event.length), true);
+  return joined(length, checksum(length), event, checksum(event));
 }
 
 function checksum(bytes: Uint8Array): Uint8Array {

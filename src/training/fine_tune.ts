@@ -3,6 +3,7 @@ import type * as tf from "@tensorflow/tfjs";
 import { configOf, numLabels } from "../convnext/mod.ts";
 import { randomPermutation } from "../dataset/mod.ts";
 import { ConfigError, MethodError } from "../fusion_error.ts";
+import { type MadeFolder, makeFolder } from "../make_folder.ts";
 import { cannotWrite } from "../reason.ts";
 import { evaluateExamples, type Validation } from "./evaluate.ts";
 import { Examples } from "./examples.ts";
@@ -96,6 +97,14 @@ function usedImages(
     .slice(0, Math.max(1, Math.floor(ratio * train.length)));
 }
 
+function made(folder: string): MadeFolder {
+  try {
+    return makeFolder(folder);
+  } catch (error) {
+    throw cannotWrite(folder, error);
+  }
+}
+
 type Batches = (() => TrainingBatch)[];
 
 /** One training, from where it begins or goes on to its end. */
@@ -119,21 +128,22 @@ class Run {
   }
 
   async finish(): Promise<FineTuneResult> {
-    await this.#begin();
+    const { log_dir } = this.options;
+    const folder = log_dir === undefined ? undefined : made(log_dir);
     try {
+      if (log_dir !== undefined) await this.#begin(log_dir);
       return await this.#trainToEnd();
+    } catch (error) {
+      folder?.takeBack();
+      throw error;
     } finally {
       this.#log?.close();
     }
   }
 
   /** Goes on where a run was stopped, if there is one. */
-  async #begin(): Promise<void> {
-    const { log_dir: folder, resume = true } = this.options;
-    if (folder === undefined) return;
-    await Deno.mkdir(folder, { recursive: true }).catch((error) => {
-      throw cannotWrite(folder, error);
-    });
+  async #begin(folder: string): Promise<void> {
+    const { resume = true } = this.options;
     const progress = resume ? await readTrainingProgress(folder) : undefined;
     if (progress) {
       checkRecipe(progress.recipe, this.#recipe, folder);

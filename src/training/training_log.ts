@@ -17,15 +17,23 @@ export class TrainingLog {
    * cut off.
    */
   constructor(folder: string, progress: TrainingProgress | undefined) {
-    this.#csv = new CsvLog(join(folder, "metrics.csv"), progress?.csvLength);
+    const csv = join(folder, "metrics.csv");
+    this.#csv = new CsvLog(csv, progress?.csvLength);
     // TensorBoard wants the time of its beginning in an event file's name.
     this.#eventsName = progress?.events.name ??
       `events.out.tfevents.${Math.floor(Date.now() / 1000)}.fusion`;
     removeEventFiles(folder, this.#eventsName);
-    this.#events = new EventFile(
-      join(folder, this.#eventsName),
-      progress?.events.length,
-    );
+    try {
+      this.#events = new EventFile(
+        join(folder, this.#eventsName),
+        progress?.events.length,
+      );
+    } catch (error) {
+      this.#csv.close();
+      // One without a row tells nothing.
+      if (!progress) Deno.removeSync(csv);
+      throw error;
+    }
   }
 
   /** Writes what a step came to. */

@@ -35,6 +35,28 @@ Deno.test("replaceFolder() makes a folder, then replaces it", async () => {
   });
 });
 
+Deno.test("replaceFolder() that fails leaves no folder that it made", async () => {
+  await inTemporaryFolder(async (parent) => {
+    const target = join(parent, "mine", "deep", "er", "model");
+    await Deno.mkdir(join(parent, "mine"));
+    const fails = (): Promise<void> => {
+      throw new Deno.errors.FilesystemLoop("full");
+    };
+    await assertRejects(() => replaceFolder(target, fails));
+    // An empty folder that was there stays.
+    assertEquals(listNames(parent), ["mine"]);
+    assertEquals(listNames(join(parent, "mine")), []);
+    // So does one in which somebody has put something meanwhile.
+    await assertRejects(() =>
+      replaceFolder(target, async () => {
+        await Deno.writeTextFile(join(parent, "mine", "deep", "notes"), "");
+        fails();
+      })
+    );
+    assertEquals(listNames(join(parent, "mine", "deep")), ["notes"]);
+  });
+});
+
 Deno.test("replaceFolder() takes no file that is no part of a model", async () => {
   for (
     const [file, words] of [

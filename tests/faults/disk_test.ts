@@ -52,6 +52,17 @@ async function assertRefused(
   assertMatch(errors[0]!, reason);
   assert(errors[0]!.includes(prepared.work), errors[0]);
   assertEquals(await lossesOf(prepared), [], prepared.name);
+  assertEquals(emptyIn(prepared.work), [], prepared.name);
+}
+
+/** Folders and files with nothing in them. */
+function emptyIn(folder: string): string[] {
+  return [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }) => {
+    const path = join(folder, name);
+    if (!isDirectory) return Deno.statSync(path).size === 0 ? [path] : [];
+    const empty = emptyIn(path);
+    return listNames(path).length === 0 ? [path] : empty;
+  });
 }
 
 Deno.test({

@@ -13,7 +13,7 @@ import {
   type Trial,
   TrialRecord,
 } from "../../src/search/mod.ts";
-import { inTemporaryFolder } from "../temporary_folder.ts";
+import { inTemporaryFolder, listNames } from "../temporary_folder.ts";
 
 Deno.test("searchSpace finds ranges wherever they are, and puts numbers there", () => {
   const space = searchSpace({
@@ -177,6 +177,19 @@ Deno.test("a search that is killed again and again goes on to the same result", 
         .evaluated,
       30,
     );
+  });
+});
+
+Deno.test("a search without a trial leaves no record", async () => {
+  await inTemporaryFolder(async (folder) => {
+    const path = `${folder}/record.jsonl`;
+    const open = () => TrialRecord.open(path, { of: "hill" }, true);
+    await climb(open(), { killAfter: 0 });
+    assertEquals(listNames(folder), []);
+    await climb(open(), { killAfter: 1 });
+    const kept = Deno.readTextFileSync(path);
+    await climb(open(), { killAfter: 0 });
+    assertEquals(Deno.readTextFileSync(path), kept);
   });
 });
 
