@@ -5,6 +5,14 @@ import { oneLine } from "./reason.ts";
 /** A label as it is stored: the index of a class, or its name. */
 export type StoredLabel = number | string;
 
+/** Whose names classes have. */
+export interface ClassNameOptions {
+  /** Class names in order of their labels. @default the labels, sorted */
+  classNames?: readonly string[] | undefined;
+  /** Names of the classes that stored numbers mean. */
+  ownClassNames?: readonly string[] | undefined;
+}
+
 /** Most classes a data set can have; more are no classes but a column of ids. */
 const MOST_CLASSES = 100_000;
 
@@ -36,6 +44,22 @@ export class Labels {
     this.#indices = this.classNames &&
       new Map(this.classNames.map((className, i) => [className, i]));
     for (const className of own ?? []) this.#indexOf(className, name);
+  }
+
+  /**
+   * Labels of a data set whose classes, where nobody names them, are the labels
+   * that it has.
+   *
+   * @throws {DatasetError} As {@linkcode classNamesOf} and the constructor.
+   */
+  static of(
+    name: string,
+    stored: Iterable<StoredLabel>,
+    { classNames, ownClassNames }: ClassNameOptions,
+  ): Labels {
+    const own = ownClassNames ??
+      (classNames ? undefined : classNamesOf(stored, name));
+    return new Labels(name, own, classNames, !ownClassNames);
   }
 
   /**

@@ -15,6 +15,7 @@ export {
 export { type IdxArray, type IdxFiles, openIdx, parseIdx } from "./idx.ts";
 export { decodeImage } from "./image.ts";
 export { type ImageFolderOptions, openImageFolder } from "./image_folder.ts";
+export type { ClassNameOptions } from "./labels.ts";
 export { loadDataset, type LoadDatasetOptions } from "./load_dataset.ts";
 export { openDataset, type OpenDatasetOptions } from "./open_dataset.ts";
 export type { ColumnOptions } from "./parquet/choose_columns.ts";

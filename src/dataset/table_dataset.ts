@@ -6,8 +6,9 @@ import {
   type ImageExample,
 } from "./dataset.ts";
 import { decodeImage } from "./image.ts";
+import { LabelledDataset } from "./labelled_dataset.ts";
 import {
-  classNamesOf,
+  type ClassNameOptions,
   IMAGE_COLUMNS,
   LABEL_COLUMNS,
   Labels,
@@ -20,12 +21,7 @@ import { safeJoin } from "./safe_join.ts";
 import { parseCsv, parseJsonLines, type TableRow } from "./table.ts";
 
 /** How to open tables of images. */
-export interface TableOptions extends ColumnOptions {
-  /** Class names in order of their labels. @default the labels, sorted */
-  classNames?: readonly string[] | undefined;
-  /** Names of the classes that stored numbers mean. */
-  ownClassNames?: readonly string[] | undefined;
-}
+export interface TableOptions extends ColumnOptions, ClassNameOptions {}
 
 /** One row. */
 interface Entry {
@@ -71,15 +67,8 @@ export async function openTable(
   const stored = numbers
     ? entries.map((entry) => ({ ...entry, label: Number(entry.label) }))
     : entries.map((entry) => ({ ...entry, label: `${entry.label}` }));
-  const own = options.ownClassNames ??
-    (options.classNames
-      ? undefined
-      : classNamesOf(stored.map(({ label }) => label), name));
-  return new TableDataset(
-    name,
-    stored,
-    new Labels(name, own, options.classNames, !options.ownClassNames),
-  );
+  const labels = Labels.of(name, stored.map(({ label }) => label), options);
+  return new TableDataset(name, labels, stored);
 }
 
 function readTable(
@@ -131,23 +120,17 @@ function choose(
   );
 }
 
-class TableDataset implements ImageClassificationDataset {
+class TableDataset extends LabelledDataset {
   constructor(
-    readonly name: string,
+    name: string,
+    labels: Labels,
     readonly entries: readonly Entry[],
-    readonly labels: Labels,
-  ) {}
+  ) {
+    super(name, labels);
+  }
 
   get length(): number {
     return this.entries.length;
-  }
-
-  get classNames(): readonly string[] | undefined {
-    return this.labels.classNames;
-  }
-
-  get classesAreSorted(): boolean {
-    return this.labels.areSorted;
   }
 
   async read(index: number): Promise<ImageExample> {

@@ -6,17 +6,13 @@ import {
 } from "./dataset.ts";
 import { decodeImage } from "./image.ts";
 import { isImageName } from "./image_names.ts";
-import { classNamesOf, Labels, type StoredLabel } from "./labels.ts";
+import { LabelledDataset } from "./labelled_dataset.ts";
+import { type ClassNameOptions, Labels, type StoredLabel } from "./labels.ts";
 import { withFile } from "./positioned_file.ts";
 import { tarEntries, type TarEntry } from "./tar_index.ts";
 
 /** How to open WebDataset archives. */
-export interface WebDatasetOptions {
-  /** Class names in order of their labels. */
-  classNames?: readonly string[] | undefined;
-  /** Names of the classes that stored numbers mean. */
-  ownClassNames?: readonly string[] | undefined;
-}
+export type WebDatasetOptions = ClassNameOptions;
 
 /** One image, where it is. */
 interface Sample {
@@ -45,16 +41,8 @@ export async function openWebDataset(
 ): Promise<ImageClassificationDataset> {
   const samples: Sample[] = [];
   for (const path of paths) await indexArchive(path, samples);
-  const stored = samples.map(({ label }) => label);
-  const own = options.ownClassNames ??
-    (options.classNames ? undefined : classNamesOf(stored, name));
-  const labels = new Labels(
-    name,
-    own,
-    options.classNames,
-    !options.ownClassNames,
-  );
-  return new WebDataset(name, samples, labels);
+  const labels = Labels.of(name, samples.map(({ label }) => label), options);
+  return new WebDataset(name, labels, samples);
 }
 
 async function indexArchive(path: string, samples: Sample[]): Promise<void> {
@@ -122,23 +110,17 @@ function labelOfJson(text: string, where: string): StoredLabel | undefined {
     : undefined;
 }
 
-class WebDataset implements ImageClassificationDataset {
+class WebDataset extends LabelledDataset {
   constructor(
-    readonly name: string,
+    name: string,
+    labels: Labels,
     readonly samples: readonly Sample[],
-    readonly labels: Labels,
-  ) {}
+  ) {
+    super(name, labels);
+  }
 
   get length(): number {
     return this.samples.length;
-  }
-
-  get classNames(): readonly string[] | undefined {
-    return this.labels.classNames;
-  }
-
-  get classesAreSorted(): boolean {
-    return this.labels.areSorted;
   }
 
   async read(index: number): Promise<ImageExample> {

@@ -60,6 +60,7 @@ export {
   needData,
   type PoolData,
 } from "./pool_data.ts";
+export { mergedChunk } from "./merged_chunk.ts";
 export { baseOf, closePool, type MergePool, targetTensors } from "./pool.ts";
 export { randomNormal, randomUniform } from "./random.ts";
 export { onReadableBackend } from "./readable_backend.ts";

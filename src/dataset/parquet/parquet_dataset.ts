@@ -6,6 +6,7 @@ import {
   type ImageExample,
 } from "../dataset.ts";
 import { decodeImage } from "../image.ts";
+import { LabelledDataset } from "../labelled_dataset.ts";
 import { classNamesOf, Labels, type StoredLabel } from "../labels.ts";
 import { type PositionedFile, withFile } from "../positioned_file.ts";
 import { oneLine } from "../reason.ts";
@@ -91,22 +92,15 @@ export async function openParquet(
   return dataset;
 }
 
-class ParquetDataset implements ImageClassificationDataset {
-  labels = new Labels("", undefined, undefined);
+class ParquetDataset extends LabelledDataset {
   readonly #readers = new Map<Part, PartReaders>();
 
   constructor(
-    readonly name: string,
+    name: string,
     readonly length: number,
     readonly parts: readonly Part[],
-  ) {}
-
-  get classNames(): readonly string[] | undefined {
-    return this.labels.classNames;
-  }
-
-  get classesAreSorted(): boolean {
-    return this.labels.areSorted;
+  ) {
+    super(name, new Labels("", undefined, undefined));
   }
 
   async read(index: number): Promise<ImageExample> {

@@ -4,6 +4,7 @@ import {
   type DataloaderKwargs,
   dataloaderKwargs,
   excludes,
+  mergedChunk,
   type MergeMethod,
   needData,
   type PoolData,
@@ -89,12 +90,8 @@ const fisherMerging: MergeMethod<Parameters, Facts> = {
     }
     return numerators;
   },
-  merge({ name, begin, pretrained }, _, merged) {
-    const values = merged.get(name);
-    return values
-      ? tf.tensor1d(values.slice(begin, begin + pretrained.size))
-      : tf.clone(pretrained);
-  },
+  merge: (input, _, merged) =>
+    mergedChunk(merged, input) ?? tf.clone(input.pretrained),
 };
 export default fisherMerging;
 

@@ -3,6 +3,7 @@ import { linearInputs } from "../../convnext/mod.ts";
 import {
   excludes,
   GramMatrices,
+  mergedChunk,
   type MergeMethod,
   needData,
   type PoolData,
@@ -44,16 +45,11 @@ const regmean: MergeMethod<RegMeanParameters, Facts> = {
     }
     return mean.solve();
   },
-  merge(
-    { name, begin, pretrained, models },
-    { exclude_param_names_regex },
-    merged,
-  ) {
+  merge(input, { exclude_param_names_regex }, merged) {
+    const { name, pretrained, models } = input;
     if (excludes(exclude_param_names_regex, name)) return tf.clone(pretrained);
-    const values = merged.get(name);
-    return values
-      ? tf.tensor1d(values.slice(begin, begin + pretrained.size))
-      : tf.div(tf.addN([...models]), models.length);
+    return mergedChunk(merged, input) ??
+      tf.div(tf.addN([...models]), models.length);
   },
 };
 export default regmean;

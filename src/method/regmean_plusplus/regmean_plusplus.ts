@@ -11,6 +11,7 @@ import {
 import {
   excludes,
   GramMatrices,
+  mergedChunk,
   type MergeMethod,
   type MergePool,
   needData,
@@ -89,12 +90,8 @@ const regmeanPlusPlus: MergeMethod<RegMeanParameters, Facts> = {
     }
     return merged;
   },
-  merge({ name, begin, pretrained }, _, merged) {
-    const values = merged.get(name);
-    return values
-      ? tf.tensor1d(values.slice(begin, begin + pretrained.size))
-      : tf.clone(pretrained);
-  },
+  merge: (input, _, merged) =>
+    mergedChunk(merged, input) ?? tf.clone(input.pretrained),
 };
 export default regmeanPlusPlus;
 
