@@ -1,5 +1,5 @@
 import { CheckpointError } from "../fusion_error.ts";
-import { elementCount } from "./state_dict.ts";
+import { elementCount, type StateDict } from "./state_dict.ts";
 import { shown } from "./shown.ts";
 
 /**
@@ -24,6 +24,27 @@ export function checkRange(
       } has ${size} elements, found a request for elements ${begin} to ${end}`,
     );
   }
+}
+
+/**
+ * Elements [begin, end) in an array of their own.
+ *
+ * @param stateDict One that reads into memory that it is given.
+ * @throws {CheckpointError} If there is no such tensor or range.
+ */
+export async function readRange(
+  stateDict: Required<Pick<StateDict, "source" | "info" | "readInto">>,
+  name: string,
+  begin: number,
+  end?: number,
+): Promise<Float32Array> {
+  const { shape } = stateDict.info(name);
+  const last = end ?? elementCount(shape);
+  // Before memory is taken for it.
+  checkRange(stateDict.source, name, shape, begin, last);
+  const target = new Float32Array(last - begin);
+  await stateDict.readInto(name, begin, last, target);
+  return target;
 }
 
 /** The error for a tensor that a state dict does not have. */

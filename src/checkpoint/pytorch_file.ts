@@ -1,6 +1,11 @@
 import { CheckpointError } from "../fusion_error.ts";
 import { BinaryFile } from "./binary_file.ts";
-import { checkRange, noSuchTensor, targetOf } from "./element_range.ts";
+import {
+  checkRange,
+  noSuchTensor,
+  readRange,
+  targetOf,
+} from "./element_range.ts";
 import { DTYPE_BYTES } from "./element_type.ts";
 import type { PickleValue } from "./pickle_value.ts";
 import { readLegacyLayout, readZipLayout } from "./pytorch_layout.ts";
@@ -108,12 +113,7 @@ export class PytorchFile implements StateDict {
 
   /** Elements [begin, end) of the flattened tensor, as float32. */
   async read(name: string, begin = 0, end?: number): Promise<Float32Array> {
-    const { shape } = this.#entry(name).tensor;
-    const last = end ?? elementCount(shape);
-    checkRange(this.source, name, shape, begin, last);
-    const target = new Float32Array(last - begin);
-    await this.readInto(name, begin, last, target);
-    return target;
+    return await readRange(this, name, begin, end);
   }
 
   /** Elements [begin, end) into the first ones of `target`. */

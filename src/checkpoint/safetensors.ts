@@ -1,6 +1,11 @@
 import { CheckpointError } from "../fusion_error.ts";
 import { BinaryFile } from "./binary_file.ts";
-import { checkRange, noSuchTensor, targetOf } from "./element_range.ts";
+import {
+  checkRange,
+  noSuchTensor,
+  readRange,
+  targetOf,
+} from "./element_range.ts";
 import { DTYPE_BYTES } from "./element_type.ts";
 import { readElements, unreadable } from "./read_elements.ts";
 import {
@@ -10,7 +15,7 @@ import {
   type SafetensorsHeader,
   type TensorEntry,
 } from "./safetensors_header.ts";
-import { elementCount, type StateDict, type TensorInfo } from "./state_dict.ts";
+import type { StateDict, TensorInfo } from "./state_dict.ts";
 
 /** A `.safetensors` file, open for reading. */
 export class SafetensorsFile implements StateDict {
@@ -59,12 +64,7 @@ export class SafetensorsFile implements StateDict {
 
   /** Elements [begin, end) of the flattened tensor, as float32. */
   async read(name: string, begin = 0, end?: number): Promise<Float32Array> {
-    const { shape } = this.#entry(name);
-    const last = end ?? elementCount(shape);
-    checkRange(this.source, name, shape, begin, last);
-    const target = new Float32Array(last - begin);
-    await this.readInto(name, begin, last, target);
-    return target;
+    return await readRange(this, name, begin, end);
   }
 
   /** Elements [begin, end) into the first ones of `target`. */

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import type * as tf from "@tensorflow/tfjs";
 import {
   checkNotSource,
   checkReplaceable,
@@ -6,33 +6,26 @@ import {
 } from "../checkpoint/mod.ts";
 import {
   AutoImageProcessor,
-  configOf,
   type ConvNextConfig,
   convNextFromStateDict,
   type Head,
   MultiTaskModel,
-  openConvNextStateDict,
-  readConvNextConfig,
-  stateDictOf,
-  usedTensors,
 } from "../convnext/mod.ts";
 import { ConfigError, ModelPoolError } from "../fusion_error.ts";
-import { type PublicName, publicName, resolveModelPath } from "../hub/mod.ts";
+import { type PublicName, publicName } from "../hub/mod.ts";
 import { closePool, type MergePool, taskVector } from "../merge/mod.ts";
 import { type AlignmentOptions, PoolAlignment } from "./align_model.ts";
 import { BaseModelPool, type BaseModelPoolOptions } from "./base_pool.ts";
-import { loadTransformersConvNext } from "./load_transformers_convnext.ts";
+import {
+  checkedEntryConfig,
+  type ConvNextEntry,
+  entryFolder,
+  entryPath,
+  loadEntry,
+  loadEntryConfig,
+  openEntry,
+} from "./convnext_entry.ts";
 import { saveModel, type SaveModelOptions } from "./save_model.ts";
-
-/** A model described as in FusionBench's YAML. */
-export interface ConvNextEntryConfig {
-  /** A folder, or a repository id. */
-  config_path: string;
-  /** Loads weights. @default {true} */
-  pretrained?: boolean | undefined;
-  /** A data set whose classes the head gets. */
-  dataset_name?: string | null | undefined;
-}
 
 /** What a ConvNeXt pool is made of. */
 export interface ConvNextPoolOptions
@@ -43,9 +36,6 @@ export interface ConvNextPoolOptions
    */
   alignment?: AlignmentOptions | AlignmentOptions["method"] | null | undefined;
 }
-
-/** A folder or repository id, a description, or a loaded model. */
-export type ConvNextEntry = string | ConvNextEntryConfig | tf.LayersModel;
 
 /**
  * ConvNeXt image classifiers to merge, as FusionBench's
@@ -97,16 +87,7 @@ export class ConvNextForImageClassificationPool
         stateDict.close();
       }
     }
-    return await this.#loadEntry(entry);
-  }
-
-  async #loadEntry(entry: ConvNextEntry): Promise<tf.LayersModel> {
-    if (entry instanceof tf.LayersModel) return entry;
-    const config = describe(entry);
-    return await loadTransformersConvNext(config.config_path, {
-      pretrained: config.pretrained ?? true,
-      datasetName: config.dataset_name,
-    });
+    return await loadEntry(entry);
   }
 
   /** Like FusionBench, `loadModel` takes a path besides a model's name. */
@@ -120,10 +101,10 @@ export class ConvNextForImageClassificationPool
       ? ["_pretrained_", ...this.modelNames]
       : this.modelNames;
     for (const name of names) {
-      const entry = this.entry(name);
-      if (entry instanceof tf.LayersModel) continue;
-      const folder = await resolveModelPath(describe(entry).config_path);
-      return await AutoImageProcessor.fromPretrained(folder);
+      const folder = await this.modelPath(name);
+      if (folder !== undefined) {
+        return await AutoImageProcessor.fromPretrained(folder);
+      }
     }
     throw new ModelPoolError(
       "the model pool has only loaded models, expected one with a path to load the image processor from",
@@ -149,26 +130,20 @@ export class ConvNextForImageClassificationPool
 
   /** A model as the user named it: its path or repository id. */
   describeModel(name: string): string {
-    const entry = this.entry(name);
-    return entry instanceof tf.LayersModel
-      ? `${name} (loaded)`
-      : describe(entry).config_path;
+    return entryPath(this.entry(name)) ?? `${name} (loaded)`;
   }
 
   /** How others are told of a model: its repository, or its folder's name. */
   async publicName(name: string): Promise<PublicName> {
-    const entry = this.entry(name);
-    return entry instanceof tf.LayersModel
+    const path = entryPath(this.entry(name));
+    return path === undefined
       ? { text: this.describeModel(name), repositories: [] }
-      : await publicName(describe(entry).config_path);
+      : await publicName(path);
   }
 
   /** A model's folder on this machine; undefined for a loaded model. */
   async modelPath(name: string): Promise<string | undefined> {
-    const entry = this.entry(name);
-    return entry instanceof tf.LayersModel
-      ? undefined
-      : await resolveModelPath(describe(entry).config_path);
+    return await entryFolder(this.entry(name));
   }
 
   /**
@@ -191,16 +166,7 @@ export class ConvNextForImageClassificationPool
 
   /** A model's config; its labels are those of `dataset_name`, if given. */
   async loadConfig(name: string): Promise<ConvNextConfig> {
-    const entry = this.entry(name);
-    if (entry instanceof tf.LayersModel) return configOf(entry);
-    const { config_path, dataset_name } = describe(entry);
-    if (!dataset_name) {
-      return await readConvNextConfig(await resolveModelPath(config_path));
-    }
-    const model = await this.#loadEntry(entry);
-    const config = configOf(model);
-    model.dispose();
-    return config;
+    return await loadEntryConfig(this.entry(name));
   }
 
   /** Whether a model's channels are put in another order. */
@@ -214,28 +180,9 @@ export class ConvNextForImageClassificationPool
    * pool aligns models, with its channels in the reference's order.
    */
   async openStateDict(name: string): Promise<StateDict> {
-    const stateDict = await this.#openAsItIs(name);
+    const stateDict = await openEntry(this.entry(name));
     if (!this.#isAligned(name)) return stateDict;
     return await this.#aligned!.view(name, stateDict);
-  }
-
-  async #openAsItIs(name: string): Promise<StateDict> {
-    const entry = this.entry(name);
-    if (entry instanceof tf.LayersModel) return stateDictOf(entry);
-    const { config_path, pretrained = true, dataset_name } = describe(entry);
-    if (pretrained && !dataset_name) {
-      const folder = await resolveModelPath(config_path);
-      const config = await readConvNextConfig(folder);
-      const stateDict = await openConvNextStateDict(folder);
-      try {
-        return usedTensors(stateDict, config);
-      } catch (error) {
-        stateDict.close();
-        throw error;
-      }
-    }
-    const model = await this.#loadEntry(entry);
-    return { ...stateDictOf(model), close: () => model.dispose() };
   }
 
   /** Opens every model for merging; nothing is loaded. */
@@ -267,8 +214,7 @@ export class ConvNextForImageClassificationPool
       ? ["_pretrained_", ...this.modelNames]
       : this.modelNames;
     for (const name of names) {
-      const config = await this.#fileConfig(name);
-      if (!config) continue;
+      const config = await checkedEntryConfig(this.entry(name));
       first ??= { name, config };
       for (const key of ["hidden_act", "layer_norm_eps"] as const) {
         if (config[key] === first.config[key]) continue;
@@ -281,16 +227,6 @@ export class ConvNextForImageClassificationPool
         );
       }
     }
-  }
-
-  /** A model's config, checked against its tensors; loaded models fit theirs. */
-  async #fileConfig(name: string): Promise<ConvNextConfig | undefined> {
-    const entry = this.entry(name);
-    if (entry instanceof tf.LayersModel) return configOf(entry);
-    const { config_path, pretrained = true, dataset_name } = describe(entry);
-    // Else weights, or a head, are made as the config says.
-    if (pretrained && !dataset_name) (await this.#openAsItIs(name)).close();
-    return await readConvNextConfig(await resolveModelPath(config_path));
   }
 
   /**
@@ -357,10 +293,6 @@ export class ConvNextForImageClassificationPool
       ...(processor && { processor }),
     });
   }
-}
-
-function describe(entry: string | ConvNextEntryConfig): ConvNextEntryConfig {
-  return typeof entry === "string" ? { config_path: entry } : entry;
 }
 
 /** Releases the heads' files. */

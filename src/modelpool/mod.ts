@@ -5,9 +5,8 @@ export {
   type BaseModelPoolOptions,
   type DatasetEntry,
 } from "./base_pool.ts";
+export type { ConvNextEntry, ConvNextEntryConfig } from "./convnext_entry.ts";
 export {
-  type ConvNextEntry,
-  type ConvNextEntryConfig,
   ConvNextForImageClassificationPool,
   type ConvNextPoolOptions,
 } from "./convnext_pool.ts";
