@@ -1,7 +1,7 @@
 import type { ImageClassificationDataset } from "../dataset/mod.ts";
 import { ConfigError } from "../fusion_error.ts";
 import { nearest } from "../nearest.ts";
-import type { DatasetEntryConfig, DatasetsConfig } from "./schemas.ts";
+import type { DatasetEntryConfig, DatasetsConfig } from "./pool_schemas.ts";
 
 /** A folder, or what opens a data set when it is needed. */
 export type LazyDataset = string | (() => Promise<ImageClassificationDataset>);

@@ -7,9 +7,9 @@ import { datasetEntries } from "./dataset_entries.ts";
 import type {
   MethodConfig,
   ModelPoolConfig,
-  RunConfig,
   TaskPoolConfig,
-} from "./schemas.ts";
+} from "./pool_schemas.ts";
+import type { RunConfig } from "./schemas.ts";
 import { validateParameters } from "./validate.ts";
 
 // The rooms that compute are imported when an object is made: reading a config

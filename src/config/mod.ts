@@ -26,24 +26,26 @@ export {
   type PresetIndex,
   presetIndex,
 } from "./preset_index.ts";
+export type {
+  DatasetEntryConfig,
+  DatasetsConfig,
+  MethodConfig,
+  ModelEntryConfig,
+  ModelPoolConfig,
+  TaskPoolConfig,
+} from "./pool_schemas.ts";
 export {
   type AnalyzeConfig,
   analyzeConfigSchema,
   BACKEND_CHOICES,
   type BackendChoice,
-  type DatasetEntryConfig,
-  type DatasetsConfig,
   type DTypeName,
   type EvaluateConfig,
   evaluateConfigSchema,
-  type MethodConfig,
-  type ModelEntryConfig,
-  type ModelPoolConfig,
   type RunConfig,
   runConfigSchema,
   type SearchConfig,
   searchConfigSchema,
-  type TaskPoolConfig,
 } from "./schemas.ts";
 export {
   MODEL_POOL_TARGETS,

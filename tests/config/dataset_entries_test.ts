@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { composeRunConfig } from "../../src/config/mod.ts";
 import { datasetEntries } from "../../src/config/dataset_entries.ts";
-import type { DatasetsConfig } from "../../src/config/schemas.ts";
+import type { DatasetsConfig } from "../../src/config/pool_schemas.ts";
 import { ConfigError } from "../../src/fusion_error.ts";
 import { assertRows, DATASETS, range } from "../dataset/expected_datasets.ts";
 
