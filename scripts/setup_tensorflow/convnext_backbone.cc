@@ -8,6 +8,7 @@
 #include "layer.h"
 #include "layer_norm.h"
 #include "patches.h"
+#include "processor.h"
 #include "tensorflow/core/framework/common_shape_fns.h"
 #include "tensorflow/core/framework/op.h"
 
@@ -38,7 +39,7 @@ class Backbone : public tf::OpKernel {
     OP_REQUIRES_OK(construction,
                    construction->GetAttr("last_epsilon", &last_epsilon_));
     OP_REQUIRES_OK(construction, options_.Read(construction));
-    OP_REQUIRES(construction, HasPatches(),
+    OP_REQUIRES(construction, IsSupported(),
                 tf::errors::Unimplemented("needs AVX2"));
   }
 
@@ -125,8 +126,14 @@ class Backbone : public tf::OpKernel {
         float* mean = to + image * channels;
         std::fill_n(mean, channels, 0.0f);
         const float* from = last_.at + image * places * channels;
-        for (int64_t i = 0; i < places * channels; i += channels) {
-          for (int64_t c = 0; c < channels; c++) mean[c] += from[i + c];
+        // Lines first: one sum of thousands of places would lose digits.
+        std::vector<float> line(channels);
+        for (int64_t y = 0; y < last_.height; y++) {
+          std::fill(line.begin(), line.end(), 0.0f);
+          for (int64_t x = 0; x < last_.width; x++, from += channels) {
+            for (int64_t c = 0; c < channels; c++) line[c] += from[c];
+          }
+          for (int64_t c = 0; c < channels; c++) mean[c] += line[c];
         }
         for (int64_t c = 0; c < channels; c++) mean[c] /= places;
         NormalizeRows(mean, Input(input), Input(input + 1), epsilon, channels,

@@ -31,12 +31,12 @@ namespace patches {
 
 // Tiles whose rows a thread takes at once.
 constexpr int64_t kTogether = 8;
+// With fewer of those for each thread, the last ones would work alone.
+constexpr int64_t kEven = 8;
 
 const PatchKernels* ProcessorPatchKernels() {
   return Supported(&patches::avx512::kKernels, &patches::avx2::kKernels);
 }
-
-bool HasPatches() { return ProcessorPatchKernels() != nullptr; }
 
 tf::Status ReadPatches(tf::OpKernelContext* context, int first,
                        const Features& from, Patches* patches) {
@@ -50,6 +50,11 @@ tf::Status ReadPatches(tf::OpKernelContext* context, int first,
     return tf::errors::InvalidArgument("shapes do not fit");
   }
   const int64_t side = kernel.dim_size(0);
+  // Else there is nothing to take the mean of.
+  if (from.height < side || from.width < side) {
+    return tf::errors::InvalidArgument("images of ", from.height, " x ",
+                                       from.width, " in patches of ", side);
+  }
   *patches = {from, side,
               Layer::Plain(side * side * from.channels, kernel.dim_size(3),
                            kernel.flat<float>().data(),
@@ -63,21 +68,40 @@ void ComputePatches(Team& team, const Patches& p, float* to) {
   const int64_t rows = p.Result(to).rows();
   const int64_t tile = kernels.tile, group = kTogether * tile;
   const int64_t groups = (rows + group - 1) / group;
-  Rows gathered = kernels.in_tiles(nullptr, layer.in);
-  gathered.at = ThreadMemory(groups * kTogether * gathered.tile);
+  const int64_t panels = Panels(layer.out);
+  const Rows tiles = kernels.in_tiles(nullptr, layer.in);
   const Rows result = {to, kernels.lanes, layer.out, tile * layer.out};
-  team.Run(groups, [&](int64_t part) {
+  auto gather = [&](int64_t part, const Rows& into) {
     const std::unique_ptr<float[]> patch(new float[layer.in]);
     kernels.gather(p, part * group, std::min(part * group + group, rows),
-                   patch.get(), gathered);
-  });
-  const int64_t panels = Panels(layer.out);
-  team.Run(groups * panels, [&](int64_t part) {
-    const int64_t first = part / panels * kTogether, panel = part % panels;
-    kernels.multiply({&layer, 0, layer.in, gathered.From(first, 0),
-                      result.From(first, panel * kPanel / kernels.lanes), false,
+                   patch.get(), into);
+  };
+  auto multiply = [&](int64_t part, const Rows& from, int64_t begin,
+                      int64_t end) {
+    const Rows into = result.From(part * kTogether,
+                                  begin * kPanel / kernels.lanes);
+    kernels.multiply({&layer, 0, layer.in, from, into, false,
                       Activation::kNone},
-                     std::min(group, rows - first * tile), panel, panel + 1);
+                     std::min(group, rows - part * group), begin, end);
+  };
+  if (groups >= kEven * team.threads()) {
+    team.Run(groups, [&](int64_t part) {
+      Rows own = tiles;
+      own.at = ThreadMemory(kTogether * own.tile);
+      gather(part, own);
+      multiply(part, own, 0, panels);
+    });
+    return;
+  }
+  // Too few rows to part among threads: they part the kernel instead.
+  Rows all = tiles;
+  all.at = ThreadMemory(groups * kTogether * all.tile);
+  team.Run(groups, [&](int64_t part) {
+    gather(part, all.From(part * kTogether, 0));
+  });
+  team.Run(groups * panels, [&](int64_t part) {
+    const int64_t panel = part % panels, of = part / panels;
+    multiply(of, all.From(of * kTogether, 0), panel, panel + 1);
   });
 }
 
@@ -92,7 +116,7 @@ class PatchProduct : public tf::OpKernel {
  public:
   explicit PatchProduct(tf::OpKernelConstruction* construction)
       : OpKernel(construction) {
-    OP_REQUIRES(construction, HasPatches(),
+    OP_REQUIRES(construction, IsSupported(),
                 tf::errors::Unimplemented("needs AVX2"));
   }
 

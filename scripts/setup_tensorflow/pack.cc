@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "processor.h"
 #include "product.h"
 #include "tensorflow/core/framework/common_shape_fns.h"
 #include "tensorflow/core/framework/op.h"
@@ -33,7 +34,12 @@ void UseLargePages(void* begin, int64_t bytes) {
 
 class Pack : public tf::OpKernel {
  public:
-  using OpKernel::OpKernel;
+  // Not there where nothing reads what it makes.
+  explicit Pack(tf::OpKernelConstruction* construction)
+      : OpKernel(construction) {
+    OP_REQUIRES(construction, IsSupported(),
+                tf::errors::Unimplemented("needs AVX2"));
+  }
 
   void Compute(tf::OpKernelContext* context) override {
     const tf::Tensor& weight = context->input(0);

@@ -4,7 +4,7 @@
 #include "vector_math.h"
 #include "product_rows.h"
 
-// Copies the patches of rows [begin, end) to tiles; begin is a tile's first.
+// Copies the patches of rows [begin, end) to tiles of their own.
 void Gather(const Patches& patches, int64_t begin, int64_t end, float* patch,
             const Rows& to) {
   const float* image = patches.from.at;
@@ -14,7 +14,8 @@ void Gather(const Patches& patches, int64_t begin, int64_t end, float* patch,
     for (int64_t i = 0; i < patches.side; i++) {
       std::copy_n(image + patches.Place(row, i), line, patch + i * line);
     }
-    float* into = to.at + row / kTile * to.tile + row % kTile * to.row;
+    const int64_t at = row - begin;
+    float* into = to.at + at / kTile * to.tile + at % kTile * to.row;
     for (int64_t k = 0; k < depth; k += VECTOR, into += to.next) {
       StoreSome(LoadSome(patch + k, depth - k), depth - k, into);
     }

@@ -27,9 +27,6 @@ struct Patches {
   }
 };
 
-// Whether this processor can compute them.
-bool HasPatches();
-
 // The kernel is input `first`, the bias the next one.
 tensorflow::Status ReadPatches(tensorflow::OpKernelContext* context, int first,
                                const Features& from, Patches* patches);

@@ -20,4 +20,10 @@ const Kernels* Supported(const Kernels* avx512, const Kernels* avx2) {
   return nullptr;
 }
 
+// Whether this processor runs them at all.
+inline bool IsSupported() {
+  constexpr char kAny = 0;
+  return Supported(&kAny, &kAny) != nullptr;
+}
+
 }  // namespace convnext_fusion

@@ -17,7 +17,8 @@ inline Vector Gelu(const Vector& x) {
 
 inline Vector Activate(const Vector& x, Activation activation) {
   if (activation == Activation::kGelu) return Gelu(x);
-  if (activation == Activation::kRelu) return x > 0.0f ? x : Vector{};
+  // What is not a number stays so.
+  if (activation == Activation::kRelu) return x < 0.0f ? Vector{} : x;
   return x;
 }
 
