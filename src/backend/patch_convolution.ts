@@ -14,7 +14,8 @@ function patchConvolution(
   { strides, pad, dilations, activation, dimRoundingMode }: tf.FusedConv2DAttrs,
 ): tf.TensorInfo | undefined {
   const [high, wide, , out] = filter.shape;
-  const fits = bias !== undefined && out! % 32 === 0 && high === wide &&
+  const fits = bias?.shape.length === 1 && bias.shape[0] === out &&
+    out! % 32 === 0 && high === wide &&
     [strides].flat().every((step) => step === high) &&
     [dilations].flat().every((step) => step === 1) &&
     pad === "valid" && activation === "linear" && !dimRoundingMode;

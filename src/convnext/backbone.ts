@@ -40,16 +40,20 @@ export class ConvNextBackbone extends tf.LayersModel {
     inputs: Tensors,
     kwargs: Parameters<tf.LayersModel["call"]>[1],
   ): Tensors {
-    const pooled = kwargs["training"] || recordsGradients()
+    // TensorFlow.js's own models, too, may be called without.
+    const training = (kwargs as typeof kwargs | undefined)?.["training"];
+    const pooled = training || recordsGradients()
       ? undefined
       : tf.tidy(() => this.#atOnce([inputs].flat()[0] as tf.Tensor4D));
     return pooled ?? super.call(inputs, kwargs);
   }
 
   #atOnce(pixels: tf.Tensor4D): tf.Tensor | undefined {
-    const { depths, hidden_act, hidden_sizes, layer_norm_eps } = this.#config;
+    const { depths, hidden_act, hidden_sizes, layer_norm_eps, patch_size } =
+      this.#config;
+    const [high, wide = high] = [patch_size].flat();
     if (
-      !hasNativeOps() || hidden_act === "silu" ||
+      !hasNativeOps() || hidden_act === "silu" || high !== wide ||
       hidden_sizes.some((channels) => channels % CHANNELS !== 0)
     ) return undefined;
     const weights: LayerWeights[] = [];
@@ -60,7 +64,7 @@ export class ConvNextBackbone extends tf.LayersModel {
       if (!own) return undefined;
       weights.push(own);
     }
-    return fusedBackbone(pixels, weights, {
+    return fusedBackbone(tf.cast(pixels, "float32"), weights, {
       depths,
       epsilon: BLOCK_EPSILON,
       lastEpsilon: layer_norm_eps,

@@ -3,6 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import {
   depthwiseConvolution,
   gelu,
+  hasNativeOps,
   layerNorm,
   pointwise,
 } from "../../src/backend/mod.ts";
@@ -114,6 +115,26 @@ for (
     );
   });
 }
+
+Deno.test({
+  name: "a bias of one value is added to all channels",
+  ignore: !hasNativeOps(),
+  async fn() {
+    const image = random([1, 8, 8, 3], 1) as tf.Tensor4D;
+    const filter = random([4, 4, 3, 32], 2) as tf.Tensor4D;
+    const options = { x: image, filter, strides: 4, pad: "valid" } as const;
+    // Our own operation runs, and is found.
+    tf.fused.conv2d({ ...options, bias: tf.zeros([32]) });
+    for (const bias of [tf.scalar(3), tf.tensor1d([3])]) {
+      assert(
+        await difference(
+          tf.fused.conv2d({ ...options, bias }),
+          tf.add(tf.conv2d(image, filter, 4, "valid"), 3),
+        ) < 1e-4,
+      );
+    }
+  },
+});
 
 Deno.test("gradients flow through what inference fuses", async () => {
   const x = random([3, 8], 1) as tf.Tensor2D;
