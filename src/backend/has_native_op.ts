@@ -1,4 +1,4 @@
-import type * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs";
 import { BackendError } from "../fusion_error.ts";
 import { activeTensorflow } from "./tensorflow.ts";
 
@@ -12,13 +12,16 @@ const NOT_THERE = /TF_Status: (5|12)\b/;
  * Whether this TensorFlow has an operation: an older set-up's library lacks
  * ours, a processor that is not x86 oneDNN's, a GPU both.
  */
-export function hasNativeOp(name: string, attempt: () => tf.Tensor): boolean {
+export function hasNativeOp(
+  name: string,
+  attempt: () => tf.Tensor | tf.Tensor[],
+): boolean {
   const backend = activeTensorflow();
   if (backend === undefined || backend.binding.isUsingGpuDevice()) return false;
   let works = found.get(name);
   if (works === undefined) {
     try {
-      attempt().dispose();
+      tf.dispose(attempt());
       works = true;
     } catch (error) {
       if (!(error instanceof BackendError)) throw error;

@@ -90,11 +90,7 @@ export function trainingBlockForward(
     mixed!.dispose();
     return result;
   };
-  const works = hasNativeOp("training", () => {
-    const [first, ...rest] = run();
-    for (const tensor of rest) tensor.dispose();
-    return first!;
-  });
+  const works = hasNativeOp("training", run);
   if (!works) return undefined;
   const [value, normal, inverse, argument] = run();
   return {

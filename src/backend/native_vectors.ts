@@ -30,11 +30,7 @@ export function trainingNormForward(
       { epsilon: { float: epsilon } },
       3,
     );
-  const works = hasNativeOp("trainingNorm", () => {
-    const [first, ...rest] = run();
-    for (const tensor of rest) tensor.dispose();
-    return first!;
-  });
+  const works = hasNativeOp("trainingNorm", run);
   if (!works) return undefined;
   const [value, normal, inverse] = run();
   return { value: value!, normal: normal!, inverse: inverse! };
@@ -87,11 +83,7 @@ export function partTensor(
       { N: { int: like.length } },
       like.length,
     );
-  const works = hasNativeOp("part", () => {
-    const [first, ...rest] = run();
-    for (const tensor of rest) tensor.dispose();
-    return first!;
-  });
+  const works = hasNativeOp("part", run);
   return works ? run() : undefined;
 }
 
@@ -136,11 +128,7 @@ export function nativeAdam(
       {},
       3,
     );
-  const works = hasNativeOp("adam", () => {
-    const [first, ...rest] = run();
-    for (const tensor of rest) tensor.dispose();
-    return first!;
-  });
+  const works = hasNativeOp("adam", run);
   const result = works ? run() : undefined;
   settings.dispose();
   return result;

@@ -31,6 +31,7 @@ import type {
   EvaluateOptions,
   ImageClassificationTaskPool,
 } from "../taskpool/mod.ts";
+import { warn } from "../warn.ts";
 import {
   evaluateWithProgress,
   savedData,
@@ -105,8 +106,8 @@ export async function run(
       });
     } else {
       // As in FusionBench: whether a merge goes through may be all one wants.
-      console.error(
-        "warning: the merged model is neither saved nor evaluated: merged_model_save_path=DIR saves it, taskpool=TASKS evaluates it",
+      warn(
+        "the merged model is neither saved nor evaluated: merged_model_save_path=DIR saves it, taskpool=TASKS evaluates it",
       );
     }
     return;

@@ -64,7 +64,11 @@ export class ConvNextBackbone extends tf.LayersModel {
       if (!own) return undefined;
       weights.push(own);
     }
-    return fusedBackbone(tf.cast(pixels, "float32"), weights, {
+    // TensorFlow.js copies all values even where they are float32 already.
+    const values = pixels.dtype === "float32"
+      ? pixels
+      : tf.cast(pixels, "float32");
+    return fusedBackbone(values, weights, {
       depths,
       epsilon: BLOCK_EPSILON,
       lastEpsilon: layer_norm_eps,
