@@ -23,17 +23,32 @@ export function setMetadata(
  * @throws {ModelPoolError} If the model carries none: it was not made here.
  */
 export function metadataOf(model: tf.LayersModel): ModelMetadata {
-  const metadata = model.getUserDefinedMetadata() as
-    | Partial<ModelMetadata>
-    | undefined;
-  if (!Array.isArray(metadata?.fusion_targets) || !metadata.config) {
+  return parseMetadata(
+    model.getUserDefinedMetadata(),
+    `model ${model.name}`,
+  );
+}
+
+/**
+ * Checks what a saved classifier says of itself.
+ *
+ * @param source The model's name or file, for error messages.
+ * @throws {ModelPoolError} If it says nothing: it was not made here.
+ */
+export function parseMetadata(json: unknown, source: string): ModelMetadata {
+  const metadata = json as Partial<ModelMetadata> | null | undefined;
+  const targets = metadata?.fusion_targets;
+  if (
+    !metadata?.config || !Array.isArray(targets) ||
+    targets.some((name) => typeof name !== "string")
+  ) {
     throw new ModelPoolError(
-      `model ${model.name}: no fusion targets in its user-defined metadata, expected a ConvNeXt made by createConvNext, loadTransformersConvNext or a pool`,
+      `${source}: no fusion targets in its user-defined metadata, expected a ConvNeXt made by createConvNext, loadTransformersConvNext or a pool`,
     );
   }
   return {
-    fusion_targets: metadata.fusion_targets,
-    config: parseConvNextConfig(metadata.config, `model ${model.name}`),
+    fusion_targets: targets,
+    config: parseConvNextConfig(metadata.config, source),
   };
 }
 

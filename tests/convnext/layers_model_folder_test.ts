@@ -47,7 +47,7 @@ Deno.test("a folder that is no LayersModel of this project", async () => {
     await Deno.writeTextFile(`${folder}/model.json`, "<html>");
     await refused("not JSON");
     await Deno.writeTextFile(`${folder}/model.json`, "{}");
-    await refused("cannot be loaded");
+    await refused("weightsManifest is undefined");
 
     const other = tf.sequential({
       layers: [tf.layers.dense({ units: 1, inputShape: [2] })],
@@ -59,13 +59,95 @@ Deno.test("a folder that is no LayersModel of this project", async () => {
     const model = await loadConvNext(dataPath("tests/data/micro_pool/alpha"));
     await saveLayersModel(model, folder);
     model.dispose();
+    const tensors = tf.memory().numTensors;
     await Deno.truncate(`${folder}/weights.bin`, 1000);
     await refused("cannot be loaded");
     await Deno.remove(`${folder}/weights.bin`);
     await refused("cannot be loaded");
     const json = JSON.parse(await Deno.readTextFile(`${folder}/model.json`));
-    json.weightsManifest[0].paths = ["../../secret"];
-    await Deno.writeTextFile(`${folder}/model.json`, JSON.stringify(json));
-    await refused("../../secret");
+    const changed = async (
+      change: (manifest: tf.io.WeightsManifestConfig[number]) => void,
+      words: string,
+    ): Promise<void> => {
+      const copy = structuredClone(json);
+      change(copy.weightsManifest[0]);
+      await Deno.writeTextFile(`${folder}/model.json`, JSON.stringify(copy));
+      await refused(words);
+    };
+    await changed(({ paths }) => {
+      paths[0] = "../../secret";
+    }, 'weightsManifest.0.paths.0 is "../../secret"');
+    await changed(({ weights }) => {
+      weights[0]!.shape = [2 ** 40];
+    }, "parameters in weightsManifest, expected the ");
+    // TensorFlow.js reads texts one by one: as many as the shape says.
+    await changed(({ weights }) => {
+      weights[0]!.dtype = "string";
+    }, 'weightsManifest.0.weights.0.dtype is "string"');
+    assertEquals(tf.memory().numTensors, tensors);
+  });
+});
+
+// TensorFlow.js tries again and again to connect what is connected to nothing.
+Deno.test("a topology that leads nowhere is not followed", async () => {
+  await inTemporaryFolder(async (folder) => {
+    const model = await loadConvNext(dataPath("tests/data/micro_pool/alpha"));
+    await saveLayersModel(model, folder);
+    const path = `${folder}/model.json`;
+    const json = JSON.parse(await Deno.readTextFile(path));
+    const { layers } = json.modelTopology.config;
+    const classifier = layers.at(-1);
+    assertEquals(classifier.name, "classifier");
+    classifier.inbound_nodes[0][0][0] = "nothing";
+    layers[1].config.layers[1].config.filters = 1e9;
+    await Deno.writeTextFile(path, JSON.stringify(json));
+    const loaded = await loadLayersModel(folder);
+    const pixels = tf.randomNormal([1, 32, 32, 3]);
+    assertEquals(
+      await (loaded.apply(pixels) as tf.Tensor).data(),
+      await (model.apply(pixels) as tf.Tensor).data(),
+    );
+    model.dispose();
+    loaded.dispose();
+  });
+});
+
+Deno.test("a quantized LayersModel that was saved with its optimizer", async () => {
+  await inTemporaryFolder(async (folder) => {
+    const model = await loadConvNext(dataPath("tests/data/micro_pool/alpha"));
+    await saveLayersModel(model, folder);
+    const path = `${folder}/model.json`;
+    const json = JSON.parse(await Deno.readTextFile(path));
+    const [manifest] = json.weightsManifest;
+    for (const spec of manifest.weights) {
+      spec.quantization = { dtype: "float16", original_dtype: "float32" };
+    }
+    manifest.weights.push({
+      name: "iter",
+      shape: [],
+      dtype: "int32",
+      group: "optimizer",
+    });
+    const weights = new Float32Array(
+      (await Deno.readFile(`${folder}/weights.bin`)).buffer,
+    );
+    const halves = new Float16Array(weights.length + 2);
+    halves.set(weights);
+    await Deno.writeFile(
+      `${folder}/weights.bin`,
+      new Uint8Array(halves.buffer),
+    );
+    await Deno.writeTextFile(path, JSON.stringify(json));
+    const loaded = await loadLayersModel(folder);
+    const [whole, half] = [stateDictOf(model), stateDictOf(loaded)];
+    for (const name of whole.names) {
+      assertEquals(
+        await half.read(name),
+        (await whole.read(name)).map(Math.f16round),
+        name,
+      );
+    }
+    model.dispose();
+    loaded.dispose();
   });
 });
