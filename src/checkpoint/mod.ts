@@ -7,6 +7,7 @@ export { checkNotSource } from "./check_not_source.ts";
 export { checkReplaceable } from "./check_replaceable.ts";
 export { readInThisThread } from "./binary_file.ts";
 export { knownSha256 } from "./known_sha256.ts";
+export { checkRange } from "./element_range.ts";
 export * from "./memory_state_dict.ts";
 export * from "./open_checkpoint.ts";
 export * from "./pytorch_file.ts";
@@ -14,9 +15,17 @@ export { writePytorch } from "./pytorch_writer.ts";
 export * from "./replace_folder.ts";
 export * from "./safetensors.ts";
 export * from "./safetensors_writer.ts";
+export {
+  isSaveDType,
+  SAVE_DTYPES,
+  type SaveDType,
+  saveDTypeOf,
+} from "./save_dtype.ts";
 export * from "./save_tensors.ts";
 export { selectedTensors } from "./selected_tensors.ts";
 export * from "./sha256.ts";
 export { oneLine, shown } from "./shown.ts";
 export * from "./state_dict.ts";
+export { isContiguous, placesOf } from "./strides.ts";
+export { openTensorflowjs, TensorflowjsFile } from "./tensorflowjs_file.ts";
 export { cleanUpTemporaries } from "../temporaries.ts";

@@ -6,6 +6,13 @@ import { reasonOf } from "../reason.ts";
 import { openSafetensors } from "./safetensors.ts";
 import { openSharded, shardFiles } from "./sharded.ts";
 import type { StateDict } from "./state_dict.ts";
+import {
+  openTensorflowjs,
+  tensorflowjsWeightFiles,
+} from "./tensorflowjs_file.ts";
+
+/** A TensorFlow.js LayersModel's file, which names those of its weights. */
+const TENSORFLOWJS = "model.json";
 
 /** Files of a folder that may be its checkpoint: the first one there is. */
 const CHECKPOINT_FILES = [
@@ -13,6 +20,7 @@ const CHECKPOINT_FILES = [
   "model.safetensors.index.json",
   "pytorch_model.bin",
   "pytorch_model.bin.index.json",
+  TENSORFLOWJS,
 ];
 
 /** Folder entries that an error message lists. */
@@ -23,9 +31,10 @@ const LISTED_FILES = 10;
  *
  * @param path A `.safetensors` file, a file that `torch.save` wrote (`.bin`,
  * `.pt`, `.pth`, `.ckpt`), an index of shards of either kind
- * (`*.index.json`), or a folder that has `model.safetensors`,
- * `model.safetensors.index.json`, `pytorch_model.bin` or
- * `pytorch_model.bin.index.json`; the first of them is taken.
+ * (`*.index.json`), a TensorFlow.js LayersModel's `model.json` (names, layouts
+ * and shapes are TensorFlow.js' own), or a folder that has `model.safetensors`,
+ * `model.safetensors.index.json`, `pytorch_model.bin`,
+ * `pytorch_model.bin.index.json` or `model.json`; the first of them is taken.
  * @throws {CheckpointError} If there is no such checkpoint or it is not valid.
  */
 export async function openCheckpoint(path: string): Promise<StateDict> {
@@ -36,8 +45,8 @@ export async function openCheckpoint(path: string): Promise<StateDict> {
 }
 
 /**
- * The files that hold a checkpoint's tensors, in a fixed order; with shards,
- * their index first.
+ * The files that hold a checkpoint's tensors, in a fixed order; with shards
+ * or a LayersModel, what names them first.
  *
  * @param path As for {@linkcode openCheckpoint}.
  * @returns File names within the folder (or within the file's folder).
@@ -45,15 +54,34 @@ export async function openCheckpoint(path: string): Promise<StateDict> {
  */
 export async function listCheckpointFiles(path: string): Promise<string[]> {
   const file = await checkpointFile(path);
-  if (!isIndex(file)) return [basename(file)];
-  const shards = new Set((await shardFiles(file)).values());
-  return [basename(file), ...[...shards].sort()];
+  const others = isIndex(file)
+    ? (await shardFiles(file)).values()
+    : isTensorflowjs(file)
+    ? await tensorflowjsWeightFiles(file)
+    : [];
+  return [basename(file), ...[...new Set(others)].sort()];
+}
+
+/** Whether there is a file that {@linkcode openCheckpoint} would open. */
+export async function hasCheckpoint(path: string): Promise<boolean> {
+  try {
+    await checkpointFile(path);
+    return true;
+  } catch (error) {
+    if (error instanceof CheckpointError) return false;
+    throw error;
+  }
 }
 
 async function openFile(path: string): Promise<StateDict> {
+  if (isTensorflowjs(path)) return await openTensorflowjs(path);
   return /\.(bin|pt|pth|ckpt)$/.test(path)
     ? await openPytorch(path)
     : await openSafetensors(path);
+}
+
+function isTensorflowjs(path: string): boolean {
+  return basename(path) === TENSORFLOWJS;
 }
 
 function isIndex(path: string): boolean {

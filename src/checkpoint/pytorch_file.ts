@@ -9,14 +9,10 @@ import {
 import { DTYPE_BYTES } from "./element_type.ts";
 import type { PickleValue } from "./pickle_value.ts";
 import { readLegacyLayout, readZipLayout } from "./pytorch_layout.ts";
-import {
-  isContiguous,
-  placesOf,
-  PytorchTensor,
-  spanOf,
-} from "./pytorch_tensor.ts";
+import { PytorchTensor } from "./pytorch_tensor.ts";
 import { readElements, unreadable } from "./read_elements.ts";
 import { elementCount, type StateDict, type TensorInfo } from "./state_dict.ts";
+import { isContiguous, placesOf, spanOf } from "./strides.ts";
 
 /** Where training scripts put the state dict in what they save. */
 const WRAPPERS = ["state_dict", "model"];

@@ -1,4 +1,3 @@
-import { join } from "@std/path";
 import * as z from "zod";
 import { useBackend } from "../backend/mod.ts";
 import { checkNotSource, replaceFolder } from "../checkpoint/mod.ts";
@@ -10,7 +9,6 @@ import {
   openConversionSource,
   writeConversion,
 } from "./convert_model.ts";
-import { readTextIfThere } from "./optional_file.ts";
 import { rejectPositional } from "./reject_positional.ts";
 import { tellBackend } from "./tell_backend.ts";
 import { WEIGHT_FILES } from "./write_tensors.ts";
@@ -34,11 +32,7 @@ export async function convert(words: string[]): Promise<void> {
   const { config } = await composeConfig(words, schema);
   const input = await resolveModelPath(config.input);
   await checkNotSource(config.output, [input]);
-  const isLayersModel =
-    await readTextIfThere(join(input, "model.json")) !== undefined;
-  // Only a LayersModel is made of tensors of a backend.
-  let backend = isLayersModel ? await useBackend(config.backend) : undefined;
-  const source = await openConversionSource(input, isLayersModel);
+  const source = await openConversionSource(input);
   try {
     const weights = config.weights ?? undefined;
     const format = config.format ??
@@ -50,16 +44,19 @@ export async function convert(words: string[]): Promise<void> {
         `weights=${weights}: a LayersModel has a kind of its own, expected format=huggingface or format=timm with it`,
       );
     }
-    if (format === "tensorflowjs") backend ??= await useBackend(config.backend);
+    // A LayersModel is made of tensors of a backend.
+    const backend = format === "tensorflowjs"
+      ? await useBackend(config.backend)
+      : undefined;
     await replaceFolder(config.output, async (folder) => {
       await writeConversion(source, format, folder, {
         dtype: config.dtype ?? undefined,
         weights,
       });
     });
+    if (backend) tellBackend(backend);
   } finally {
     source.stateDict.close();
   }
-  if (backend) tellBackend(backend);
   console.log(config.output);
 }

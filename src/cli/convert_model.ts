@@ -1,23 +1,20 @@
 import { join } from "@std/path";
-import type { StateDict } from "../checkpoint/mod.ts";
+import { saveDTypeOf, type StateDict } from "../checkpoint/mod.ts";
 import {
   architectureOf,
   AutoImageProcessor,
   checkShapes,
-  configOf,
   type ConvNextConfig,
   convNextFromStateDict,
   huggingFaceToTimm,
   imageProcessorFromTimm,
   isTimmConfig,
-  loadLayersModel,
   numLabels,
   openConvNext,
   parseConvNextConfig,
   parseTimmConfig,
   sameLabels,
   saveLayersModel,
-  stateDictOf,
   type TimmConfig,
   timmConfigOf,
   timmFromImageProcessor,
@@ -25,15 +22,9 @@ import {
   usesConvolutions,
 } from "../convnext/mod.ts";
 import { FusionError } from "../fusion_error.ts";
-import type { SaveDType } from "../modelpool/mod.ts";
 import { replaceFile } from "../replace_file.ts";
 import { copyIfThere, readTextIfThere } from "./optional_file.ts";
-import {
-  dtypeName,
-  DTYPES,
-  writeTensors,
-  type WriteTensorsOptions,
-} from "./write_tensors.ts";
+import { writeTensors, type WriteTensorsOptions } from "./write_tensors.ts";
 
 /** Formats of a model's folder. */
 export const MODEL_FORMATS = ["huggingface", "timm", "tensorflowjs"] as const;
@@ -75,37 +66,18 @@ export interface ConversionSource {
   readonly timm?: TimmConfig;
 }
 
-/** Opens a model of any format. A LayersModel needs a backend. */
+/** Opens a model of any format. */
 export async function openConversionSource(
   path: string,
-  isLayersModel: boolean,
 ): Promise<ConversionSource> {
-  if (!isLayersModel) {
-    const open = await openConvNext(path);
-    try {
-      const stateDict = usedTensors(open.stateDict, open.config);
-      return { path, ...open, stateDict };
-    } catch (error) {
-      open.stateDict.close();
-      throw error;
-    }
+  const open = await openConvNext(path);
+  try {
+    const stateDict = usedTensors(open.stateDict, open.config);
+    return { path, ...open, stateDict };
+  } catch (error) {
+    open.stateDict.close();
+    throw error;
   }
-  const model = await loadLayersModel(path);
-  const config = configOf(model);
-  const name = String(config["dtype"] ?? config["torch_dtype"]);
-  const dtype = Object.hasOwn(DTYPES, name) ? DTYPES[name as SaveDType] : "F32";
-  const weights = stateDictOf(model);
-  return {
-    path,
-    format: "tensorflowjs",
-    config,
-    // A LayersModel has float32 only; its config remembers what was stored.
-    stateDict: {
-      ...weights,
-      info: (name) => ({ dtype, shape: weights.info(name).shape }),
-      close: () => model.dispose(),
-    },
-  };
 }
 
 /**
@@ -132,7 +104,7 @@ async function writeHuggingFace(
   folder: string,
   options: WriteTensorsOptions = {},
 ): Promise<void> {
-  const name = options.dtype ?? dtypeName(stateDict);
+  const name = options.dtype ?? saveDTypeOf(stateDict);
   const text = await keptText(path, "huggingface", (json, file) => {
     const kept = parseConvNextConfig(json, file);
     if (isTimmConfig(json)) return false;
@@ -202,7 +174,7 @@ async function writeLayersModel(
   const { torch_dtype: _, ...rest } = config;
   const model = await convNextFromStateDict(
     parseConvNextConfig(
-      { ...rest, dtype: options.dtype ?? dtypeName(stateDict) },
+      { ...rest, dtype: options.dtype ?? saveDTypeOf(stateDict) },
       stateDict.source,
     ),
     stateDict,

@@ -1,6 +1,5 @@
 import { join } from "@std/path";
 import * as z from "zod";
-import { useBackend } from "../backend/mod.ts";
 import {
   elementCount,
   openCheckpoint,
@@ -10,6 +9,7 @@ import { composeConfig } from "../config/mod.ts";
 import {
   type ConvNextConfig,
   labelsOf,
+  openConvNext,
   readConvNextConfig,
   readEnsembleDescription,
 } from "../convnext/mod.ts";
@@ -17,7 +17,6 @@ import { openDataset } from "../dataset/mod.ts";
 import { ConfigError } from "../fusion_error.ts";
 import { resolveModelPath } from "../hub/mod.ts";
 import { markdownTable } from "../report/mod.ts";
-import { openConversionSource } from "./convert_model.ts";
 
 /** What `inspect` found, and how it is printed. */
 interface Inspection {
@@ -67,14 +66,13 @@ function listed(values: readonly unknown[]): string {
 async function inspectPath(path: string): Promise<Inspection> {
   const isFolder = (await Deno.stat(path)).isDirectory;
   if (!isFolder) return describeTensors({ path }, await openCheckpoint(path));
-  if (await has(path, "model.json")) {
-    await useBackend("cpu"); // a LayersModel is made of a backend's tensors
-    const { config, stateDict } = await openConversionSource(path, true);
-    return await describeModel(path, config, stateDict);
-  }
   if (await has(path, "config.json")) {
     const config = await readConvNextConfig(path);
     return await describeModel(path, config, await openCheckpoint(path));
+  }
+  if (await has(path, "model.json")) {
+    const { config, stateDict } = await openConvNext(path);
+    return await describeModel(path, config, stateDict);
   }
   const ensemble = await readEnsembleDescription(path);
   if (ensemble) {

@@ -3,17 +3,11 @@ import {
   type DType,
   elementCount,
   SafetensorsWriter,
+  SAVE_DTYPES,
+  type SaveDType,
   type StateDict,
   writePytorch,
 } from "../checkpoint/mod.ts";
-import type { SaveDType } from "../modelpool/mod.ts";
-
-/** Element types as configs and as safetensors name them. */
-export const DTYPES: Readonly<Record<SaveDType, DType>> = {
-  float32: "F32",
-  float16: "F16",
-  bfloat16: "BF16",
-};
 
 /** The order of types in a file that the safetensors library writes. */
 const DTYPE_ORDER: readonly DType[] = ["I64", "F64", "F32", "I32", "BF16"]
@@ -45,7 +39,7 @@ export async function writeTensors(
   // As the safetensors library orders them, so that files compare equal.
   const plans = stateDict.names.map((name) => {
     const info = stateDict.info(name);
-    return { name, ...info, dtype: dtype ? DTYPES[dtype] : info.dtype };
+    return { name, ...info, dtype: dtype ? SAVE_DTYPES[dtype] : info.dtype };
   }).sort((a, b) =>
     DTYPE_ORDER.indexOf(a.dtype) - DTYPE_ORDER.indexOf(b.dtype) ||
     (a.name < b.name ? -1 : 1)
@@ -71,12 +65,4 @@ export async function writeTensors(
     await writer.abort();
     throw error;
   }
-}
-
-/** The type of a state dict's first tensor, as configs name it. */
-export function dtypeName(stateDict: StateDict): SaveDType {
-  const first = stateDict.names[0];
-  const dtype = first === undefined ? "F32" : stateDict.info(first).dtype;
-  const found = Object.entries(DTYPES).find(([, type]) => type === dtype);
-  return (found?.[0] ?? "float32") as SaveDType;
 }

@@ -7,10 +7,12 @@ import { usedTensors } from "./used_tensors.ts";
 import { loadStateDict } from "./weights.ts";
 
 /**
- * Loads a ConvNeXt that Hugging Face's transformers or timm saved.
+ * Loads a ConvNeXt that Hugging Face's transformers, timm or TensorFlow.js
+ * saved.
  *
  * @param folder Holds `config.json` and `model.safetensors` or
- * `pytorch_model.bin` (or their shards); timm's needs no `config.json`.
+ * `pytorch_model.bin` (or their shards); timm's needs no `config.json`. Or
+ * holds a LayersModel: `model.json` and its weights.
  * @throws {CheckpointError | ConfigError} If a file is missing, damaged or does
  * not fit the config.
  */

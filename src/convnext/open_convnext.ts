@@ -1,7 +1,18 @@
 import { join } from "@std/path";
-import { oneLine, openCheckpoint, type StateDict } from "../checkpoint/mod.ts";
+import {
+  hasCheckpoint,
+  isSaveDType,
+  oneLine,
+  openCheckpoint,
+  SAVE_DTYPES,
+  type StateDict,
+  TensorflowjsFile,
+} from "../checkpoint/mod.ts";
 import { ConfigError } from "../fusion_error.ts";
+import { architectureOf } from "./architecture.ts";
 import { type ConvNextConfig, parseConvNextConfig } from "./config.ts";
+import { parseMetadata } from "./metadata.ts";
+import { tensorflowjsToHuggingFace } from "./tensorflow_layout.ts";
 import {
   configFromTimm,
   isTimmConfig,
@@ -27,34 +38,35 @@ export interface OpenConvNext {
   /** Its tensors, in Hugging Face's names and shapes, read on demand. */
   readonly stateDict: StateDict;
   /** Whose names the files have. */
-  readonly format: "huggingface" | "timm";
+  readonly format: "huggingface" | "timm" | "tensorflowjs";
   /** timm's config, for its models; told by the tensors if it has no file. */
   readonly timm?: TimmConfig;
 }
 
 /**
- * Opens a ConvNeXt that Hugging Face's transformers or timm saved.
+ * Opens a ConvNeXt that Hugging Face's transformers, timm or TensorFlow.js
+ * saved.
  *
  * @param path A folder with `config.json` and a checkpoint; of timm also a
- * folder without `config.json`, or the checkpoint alone.
+ * folder without `config.json`, or the checkpoint alone; of TensorFlow.js a
+ * LayersModel's folder, whose metadata holds the config.
  * @throws {CheckpointError | ConfigError} If a file is missing, damaged, or not
  * a ConvNeXt's.
  */
 export async function openConvNext(path: string): Promise<OpenConvNext> {
   const json = await readConfigJson(path);
-  if (json !== undefined && !isTimmConfig(json)) {
-    const config = parseConvNextConfig(json, configPath(path));
-    return {
-      config,
-      stateDict: await openCheckpoint(path),
-      format: "huggingface",
-    };
-  }
-  const timm: TimmConfig | undefined = json === undefined
+  const own = json === undefined || isTimmConfig(json)
+    ? undefined
+    : parseConvNextConfig(json, configPath(path));
+  const timm: TimmConfig | undefined = json === undefined || own
     ? undefined
     : parseTimmConfig(json, configPath(path));
   const stateDict = await openCheckpoint(path);
   try {
+    if (stateDict instanceof TensorflowjsFile) {
+      return { ...openLayersModel(stateDict, own), format: "tensorflowjs" };
+    }
+    if (own) return { config: own, stateDict, format: "huggingface" };
     if (!isTimmStateDict(stateDict)) {
       throw new ConfigError(
         json === undefined
@@ -78,14 +90,44 @@ export async function openConvNext(path: string): Promise<OpenConvNext> {
 }
 
 /**
+ * The config and the tensors of a LayersModel, as Hugging Face's.
+ *
+ * @param config If it is known from elsewhere than the model's metadata.
+ * @throws {CheckpointError | ConfigError | ModelPoolError} If the model is not
+ * a ConvNeXt of this project.
+ */
+export function openLayersModel(
+  file: TensorflowjsFile,
+  config: ConvNextConfig =
+    parseMetadata(file.userDefinedMetadata, file.source).config,
+): Pick<OpenConvNext, "config" | "stateDict"> {
+  const view = tensorflowjsToHuggingFace(file, architectureOf(config));
+  const name = config["dtype"] ?? config["torch_dtype"];
+  if (!isSaveDType(name)) return { config, stateDict: view };
+  // TensorFlow.js has float32 only; the config remembers what was stored.
+  const dtype = SAVE_DTYPES[name];
+  return {
+    config,
+    stateDict: {
+      ...view,
+      info: (name) => ({ dtype, shape: view.info(name).shape }),
+    },
+  };
+}
+
+/**
  * Opens the tensors of a ConvNeXt, in Hugging Face's names and shapes: those of
- * a Hugging Face folder, or of timm's files. Needs no `config.json`.
+ * a Hugging Face folder, of timm's files, or of a LayersModel. Needs no
+ * `config.json`.
  *
  * @throws {CheckpointError} As `openCheckpoint`.
  */
 export async function openConvNextStateDict(path: string): Promise<StateDict> {
   const stateDict = await openCheckpoint(path);
   try {
+    if (stateDict instanceof TensorflowjsFile) {
+      return openLayersModel(stateDict).stateDict;
+    }
     return isTimmStateDict(stateDict)
       ? timmToHuggingFace(stateDict)
       : stateDict;
@@ -123,15 +165,6 @@ export async function readConvNextConfig(
 
 function configPath(folder: string): string {
   return join(folder, "config.json");
-}
-
-async function hasCheckpoint(folder: string): Promise<boolean> {
-  try {
-    (await openCheckpoint(folder)).close();
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** What `config.json` holds; undefined if there is none. */

@@ -1,41 +1,26 @@
 import * as tf from "@tensorflow/tfjs";
-import { elementCount, type StateDict } from "../checkpoint/mod.ts";
+import { checkRange, elementCount, type StateDict } from "../checkpoint/mod.ts";
 import { CheckpointError } from "../fusion_error.ts";
 import { ConvNextLayer } from "./convnext_layer.ts";
 import { checkTensors } from "./expected_shapes.ts";
 import { configOf } from "./metadata.ts";
 import { backboneOf } from "./model.ts";
+import { axesToHuggingFace } from "./tensorflow_layout.ts";
 import { WeightEnsemblingLayer } from "./weight_ensembling_layer.ts";
-
-/**
- * How TensorFlow.js's layout turns into Hugging Face's: convolutions
- * [h, w, in, out] <-> [out, in, h, w], depthwise ones [h, w, channels, 1] <->
- * [channels, 1, h, w], products [in, out] <-> [out, in].
- */
-const TO_HUGGING_FACE: Record<number, number[]> = {
-  1: [0],
-  2: [1, 0],
-  4: [3, 2, 0, 1],
-};
-const DEPTHWISE_TO_HUGGING_FACE = [2, 3, 0, 1];
 
 /** One weight of a model under its Hugging Face name. */
 interface NamedWeight {
   name: string;
   variable: tf.LayerVariable;
   /** Axes of the TensorFlow.js tensor in Hugging Face's order. */
-  axes: number[];
+  axes: readonly number[];
   /** Shape in Hugging Face's layout. */
   shape: number[];
 }
 
 function namedWeight(name: string, variable: tf.LayerVariable): NamedWeight {
   const shape = variable.shape as number[];
-  const axes = name.endsWith("dwconv.weight")
-    ? DEPTHWISE_TO_HUGGING_FACE
-    : /\.grn\.\w+$/.test(name) // [1, 1, 1, channels] in both
-    ? [0, 1, 2, 3]
-    : TO_HUGGING_FACE[shape.length]!;
+  const axes = axesToHuggingFace(name, shape.length);
   return { name, variable, axes, shape: axes.map((axis) => shape[axis]!) };
 }
 
@@ -136,7 +121,7 @@ export function stateDictOf(model: tf.LayersModel): StateDict {
     const { variable, axes } = get(name);
     const value = variable.read();
     if (last?.dataId !== value.dataId) {
-      const transposed = tf.transpose(value, axes);
+      const transposed = tf.transpose(value, [...axes]);
       const data = transposed.data().finally(() => transposed.dispose());
       last = {
         dataId: value.dataId,
@@ -150,12 +135,7 @@ export function stateDictOf(model: tf.LayersModel): StateDict {
     source,
     info: (name) => ({ dtype: "F32", shape: get(name).shape }),
     async read(name, begin = 0, end = elementCount(get(name).shape)) {
-      const size = elementCount(get(name).shape);
-      if (begin < 0 || end < begin || end > size) {
-        throw new CheckpointError(
-          `${source}: elements ${begin} to ${end} of tensor ${name}, which has ${size}`,
-        );
-      }
+      checkRange(source, name, get(name).shape, begin, end);
       return (await values(name)).slice(begin, end);
     },
     close: () => last = undefined,

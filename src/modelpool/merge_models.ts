@@ -4,6 +4,7 @@ import {
   type FolderIdentity,
   knownSha256,
   listCheckpointFiles,
+  type SaveDType,
 } from "../checkpoint/mod.ts";
 import {
   convNextFromStateDict,
@@ -31,7 +32,7 @@ import {
   type ConvNextForImageClassificationPool,
 } from "./convnext_pool.ts";
 import { type DataRecord, imagesOfPool } from "./images_of_pool.ts";
-import { type SaveDType, savePart, writeModelFolder } from "./save_model.ts";
+import { savePart, writeModelFolder } from "./save_model.ts";
 import { taskMasksInMemory, writeTaskMasks } from "./save_task_masks.ts";
 
 /**

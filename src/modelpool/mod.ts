@@ -29,7 +29,6 @@ export {
   type MergeToFolderOptions,
 } from "./merge_models.ts";
 export {
-  type SaveDType,
   saveModel,
   type SaveModelOptions,
   writeModelCard,

@@ -1,12 +1,14 @@
 import { join } from "@std/path";
 import type * as tf from "@tensorflow/tfjs";
 import {
-  type DType,
   elementCount,
   type FolderIdentity,
   inFolderItself,
   replaceFolder,
   SafetensorsWriter,
+  SAVE_DTYPES,
+  type SaveDType,
+  saveDTypeOf,
   selectedTensors,
   type StateDict,
 } from "../checkpoint/mod.ts";
@@ -24,20 +26,6 @@ import {
 import type { MergeSink } from "../merge/mod.ts";
 import { type ModelCard, modelCard } from "../report/mod.ts";
 import { replaceFile } from "../replace_file.ts";
-
-/** Element type of a saved model, as the command line names it. */
-export type SaveDType = "float32" | "float16" | "bfloat16";
-
-const SAFETENSORS_DTYPE: Record<SaveDType, DType> = {
-  float32: "F32",
-  float16: "F16",
-  bfloat16: "BF16",
-};
-const SAVE_DTYPE = new Map<DType, SaveDType>(
-  Object.entries(SAFETENSORS_DTYPE).map(([save, dtype]) =>
-    [dtype, save as SaveDType] as const
-  ),
-);
 
 /** Elements written at a time. */
 const WRITE_CHUNK = 1 << 20;
@@ -81,7 +69,7 @@ export async function writeModelFolder(
   path: string,
   content: ModelContent,
 ): Promise<FolderIdentity> {
-  const dtype = content.dtype ?? baseDType(content.base);
+  const dtype = content.dtype ?? saveDTypeOf(content.base);
   return await replaceFolder(path, async (folder) => {
     await writeTensors(folder, content, dtype);
     for (const [task, head] of content.heads) {
@@ -104,15 +92,6 @@ export async function writeModelFolder(
     // Last: without it, what a killed process leaves is no model to anybody.
     writeConfig(folder, content.config, dtype);
   });
-}
-
-/** The element type of a state dict's first tensor. */
-function baseDType(base: StateDict): SaveDType {
-  const first = base.names[0];
-  return (first === undefined
-    ? undefined
-    : SAVE_DTYPE.get(base.info(first).dtype)) ??
-    "float32";
 }
 
 function writeConfig(
@@ -154,7 +133,7 @@ async function writeTensors(
     join(folder, "model.safetensors"),
     base.names.map((name) => ({
       name,
-      dtype: SAFETENSORS_DTYPE[dtype],
+      dtype: SAVE_DTYPES[dtype],
       shape: base.info(name).shape,
     })),
   );

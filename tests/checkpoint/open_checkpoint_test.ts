@@ -29,7 +29,7 @@ Deno.test("openCheckpoint() tells what a folder has instead", async () => {
       (await assertRejects(() => openCheckpoint(folder), CheckpointError))
         .message;
     const problem =
-      `${folder} has no model.safetensors, model.safetensors.index.json, pytorch_model.bin or pytorch_model.bin.index.json`;
+      `${folder} has no model.safetensors, model.safetensors.index.json, pytorch_model.bin, pytorch_model.bin.index.json or model.json`;
     assertEquals(await message(), `${problem}, found nothing`);
     await Deno.writeTextFile(join(folder, "model.pt"), "");
     await Deno.writeTextFile(join(folder, "config.json"), "{}");
