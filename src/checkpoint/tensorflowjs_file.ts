@@ -45,7 +45,9 @@ const schema = z.object({
   userDefinedMetadata: z.unknown().optional(),
   weightsManifest: z.array(z.object({
     // Beside the file, nowhere else on this machine.
-    paths: z.array(z.string().regex(/^[^/\\\0]+$/, "expected a file's name")),
+    paths: z.array(
+      z.string().regex(/^(?!\.\.?$)[^/\\\0]+$/, "expected a file's name"),
+    ),
     weights: z.array(z.object({
       name: z.string(),
       shape: z.array(z.int().nonnegative()),

@@ -40,8 +40,9 @@ Keys:
   method.PARAMETER=VALUE         a parameter of the method; numbers may differ
                                  by model or layer: {emoji:0.5,dwconv:0.1,*:0.3}
   modelpool=POOL                 a preset, a YAML file, or a folder with one
-                                 model folder per task, one of them
-                                 \`pretrained\` or \`_pretrained_\`
+                                 model folder per task (Hugging Face, timm,
+                                 LayersModel), one of them \`pretrained\` or
+                                 \`_pretrained_\`
   modelpool.alignment=weight_matching|activation_matching
                                  puts channels in one order first, for models
                                  that share no start
@@ -112,8 +113,9 @@ Example:
     json: true,
     help: `
 Keys:
-  model=DIR              a merged model's folder, or a Hugging Face ConvNeXt's,
-                         whose one head must have the tasks' classes
+  model=DIR              a merged model's folder, or a ConvNeXt's (Hugging Face,
+                         timm, LayersModel), whose one head must have the
+                         tasks' classes
   taskpool=TASKS         a preset, a YAML file, or a folder of <task>/test/
   report_save_path=FILE  where the report goes, as JSON
 ${COMMON}
@@ -134,7 +136,8 @@ weights. Defaults are FusionBench's:
 config/method/classification/image_classification_finetune.yaml.
 
 Keys:
-  model=DIR                  a Hugging Face ConvNeXt's folder or repository
+  model=DIR                  a ConvNeXt's folder (Hugging Face, timm,
+                             LayersModel) or repository
   train=FOLDER               IDX files, or a subfolder of images for each class
   val=FOLDER                 likewise; the model is judged by it
   dataset_name=NAME          whose classes the head gets (cifar10, …), and,
@@ -179,7 +182,8 @@ Example:
     json: true,
     help: `
 Keys:
-  model=DIR    a merged model's folder, or a Hugging Face ConvNeXt's
+  model=DIR    a merged model's folder, or a ConvNeXt's (Hugging Face, timm,
+               LayersModel)
   task=NAME    whose head classifies, where the model has several (default:
                that of _pretrained_)
   top_k=5      how many classes to print

@@ -70,15 +70,22 @@ for (const [method, parameters] of Object.entries(METHODS)) {
         `output=${folder}/back`,
         "format=huggingface",
       );
-      assertEquals(
-        await report("evaluate", `model=${folder}/back`),
-        inMemory,
-      );
+      for (const converted of ["tfjs", "back"]) {
+        assertEquals(
+          await report("evaluate", `model=${folder}/${converted}`),
+          inMemory,
+        );
+      }
       const image = dataPath("tests/data/images/square224.png");
       const predict = (model: string, ...words: string[]) =>
         output("predict", `model=${model}`, ...words, image, "--json");
       const ours = await predict(path, "task=beta");
-      assertEquals(await predict(`${folder}/back`, "task=beta"), ours);
+      for (const converted of ["tfjs", "back"]) {
+        assertEquals(
+          await predict(`${folder}/${converted}`, "task=beta"),
+          ours,
+        );
+      }
       await Deno.remove(
         `${path}/${method === "adamerging_surgery" ? "surgery" : "routers"}`,
         { recursive: true },

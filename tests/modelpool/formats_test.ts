@@ -4,7 +4,11 @@ import {
   openCheckpoint,
   SafetensorsWriter,
 } from "../../src/checkpoint/mod.ts";
-import { loadConvNext, openConvNext } from "../../src/convnext/mod.ts";
+import {
+  loadConvNext,
+  openConvNext,
+  saveLayersModel,
+} from "../../src/convnext/mod.ts";
 import { loadMethod } from "../../src/method/mod.ts";
 import {
   ConvNextForImageClassificationPool,
@@ -34,16 +38,28 @@ async function double(from: string, to: string): Promise<void> {
   stateDict.close();
 }
 
+/** A folder of a TensorFlow.js LayersModel. */
+async function layersModel(folder: string): Promise<string> {
+  const model = await loadConvNext(dataPath("tests/data/micro_pool/alpha"));
+  await Deno.mkdir(folder);
+  await saveLayersModel(model, folder);
+  model.dispose();
+  return folder;
+}
+
 for (
   const [name, backbone, className] of [
     ["convnextv2", "convnextv2", "ConvNextV2ForImageClassification"],
     ["timm", "convnext", "ConvNextForImageClassification"],
     ["timm_v2", "convnextv2", "ConvNextV2ForImageClassification"],
+    ["tensorflowjs", "convnext", "ConvNextForImageClassification"],
   ] as const
 ) {
   Deno.test(`a pool of ${name} merges into a Hugging Face folder`, async () => {
     await inTemporaryFolder(async (folder) => {
-      const first = dataPath(`tests/data/formats/${name}`);
+      const first = name === "tensorflowjs"
+        ? await layersModel(`${folder}/first`)
+        : dataPath(`tests/data/formats/${name}`);
       await double(first, `${folder}/twice`);
       const pool = new ConvNextForImageClassificationPool({
         models: { first, twice: `${folder}/twice` },
