@@ -26,6 +26,6 @@ export { selectedTensors } from "./selected_tensors.ts";
 export * from "./sha256.ts";
 export { oneLine, shown } from "./shown.ts";
 export * from "./state_dict.ts";
-export { isContiguous, placesOf } from "./strides.ts";
 export { openTensorflowjs, TensorflowjsFile } from "./tensorflowjs_file.ts";
+export { openLocation, viewTensors } from "./view_tensors.ts";
 export { cleanUpTemporaries } from "../temporaries.ts";

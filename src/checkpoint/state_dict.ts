@@ -17,6 +17,30 @@ export interface TensorInfo {
   readonly shape: readonly number[];
 }
 
+/** A tensor of a view: which stored one it is, and where its elements stand. */
+export interface ViewedTensor {
+  /** The stored tensor's name. */
+  readonly stored: string;
+  /** Dimensions of the view. */
+  readonly shape: readonly number[];
+  /**
+   * Stored elements from one index to the next, for each dimension.
+   * @default one after the other
+   */
+  readonly strides?: readonly number[];
+}
+
+/** A checkpoint's tensors under other names, in other shapes and orders. */
+export interface CheckpointView {
+  /** The checkpoint, as for `openCheckpoint`. */
+  readonly path: string;
+  /** The view's tensors by name. */
+  readonly tensors: ReadonlyMap<string, ViewedTensor>;
+}
+
+/** Where a state dict can be opened again, in another thread too. */
+export type CheckpointLocation = string | CheckpointView;
+
 /**
  * Named tensors, read on demand: opening one reads names, types and shapes;
  * elements come by range. Implemented by files, by a `tf.LayersModel` (in
@@ -28,8 +52,8 @@ export interface StateDict {
   readonly names: readonly string[];
   /** What a reader of an error message should look for: a path or a model's name. */
   readonly source: string;
-  /** Path that `openCheckpoint` opens again, in another thread too, if it has one. */
-  readonly location?: string;
+  /** Where `openLocation` opens it again, in another thread too, if it can. */
+  readonly location?: CheckpointLocation;
   /**
    * Type and shape of one tensor.
    * @throws {CheckpointError} If there is no tensor of that name.

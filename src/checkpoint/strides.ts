@@ -1,3 +1,5 @@
+import { elementCount } from "./state_dict.ts";
+
 /** Elements from a view's first to its last, both counted. */
 export function spanOf(
   shape: readonly number[],
@@ -46,4 +48,75 @@ export function placesOf(
     }
   }
   return places;
+}
+
+/** Side of the squares in which a matrix is transposed: both fit into the cache. */
+const TILE = 32;
+/** Elements that are put in their places at a time. */
+const BLOCK = 1 << 16;
+
+/** The elements of a strided view, one after the other. */
+export function rearranged(
+  stored: Float32Array,
+  shape: readonly number[],
+  strides: readonly number[],
+): Float32Array {
+  const values = new Float32Array(elementCount(shape));
+  const [rows, columns, third] = merged(shape, strides);
+  if (rows && columns && !third) {
+    transpose(stored, rows, columns, values);
+    return values;
+  }
+  for (let begin = 0; begin < values.length; begin += BLOCK) {
+    const part = values.subarray(begin, begin + BLOCK);
+    const places = placesOf(shape, strides, begin, begin + part.length);
+    for (let i = 0; i < part.length; i++) part[i] = stored[places[i]!]!;
+  }
+  return values;
+}
+
+/** A dimension of a view. */
+interface Dimension {
+  size: number;
+  stride: number;
+}
+
+/** A view's dimensions, those that are one in the storage as one. */
+function merged(
+  shape: readonly number[],
+  strides: readonly number[],
+): Dimension[] {
+  const dimensions: Dimension[] = [];
+  for (const [i, size] of shape.entries()) {
+    if (size === 1) continue;
+    const stride = strides[i]!;
+    const before = dimensions.at(-1);
+    if (before?.stride === size * stride) {
+      before.size *= size;
+      before.stride = stride;
+    } else dimensions.push({ size, stride });
+  }
+  return dimensions;
+}
+
+/** Elements of a matrix row by row, square by square. */
+function transpose(
+  stored: Float32Array,
+  rows: Dimension,
+  columns: Dimension,
+  values: Float32Array,
+): void {
+  for (let top = 0; top < rows.size; top += TILE) {
+    const bottom = Math.min(top + TILE, rows.size);
+    for (let left = 0; left < columns.size; left += TILE) {
+      const right = Math.min(left + TILE, columns.size);
+      for (let row = top; row < bottom; row++) {
+        const place = row * rows.stride;
+        const target = row * columns.size;
+        for (let column = left; column < right; column++) {
+          values[target + column] = stored[place + column * columns.stride]!;
+        }
+      }
+    }
+  }
 }

@@ -1,4 +1,9 @@
-import { shown, type StateDict, type TensorInfo } from "../checkpoint/mod.ts";
+import {
+  shown,
+  type StateDict,
+  type ViewedTensor,
+  viewTensors,
+} from "../checkpoint/mod.ts";
 import { CheckpointError } from "../fusion_error.ts";
 import { type Architecture, ARCHITECTURES } from "./architecture.ts";
 import { huggingFaceName, timmName } from "./timm_names.ts";
@@ -87,42 +92,18 @@ function renamed(
   reshape: (name: string, shape: readonly number[]) => readonly number[],
   library: string,
 ): StateDict {
-  const sources = new Map<string, string>();
-  for (const source of stateDict.names) {
-    const name = rename(source);
-    if (name === undefined || sources.has(name)) {
+  const tensors = new Map<string, ViewedTensor>();
+  for (const stored of stateDict.names) {
+    const name = rename(stored);
+    if (name === undefined || tensors.has(name)) {
       throw new CheckpointError(
         `${stateDict.source}: tensor ${
-          shown(source)
+          shown(stored)
         } has no counterpart in ${library}' ConvNeXt`,
       );
     }
-    sources.set(name, source);
+    const { shape } = stateDict.info(stored);
+    tensors.set(name, { stored, shape: reshape(name, shape) });
   }
-  const sourceOf = (name: string): string => {
-    const source = sources.get(name);
-    if (source !== undefined) return source;
-    throw new CheckpointError(
-      `${stateDict.source} has no tensor for ${JSON.stringify(name)}`,
-    );
-  };
-  return {
-    // No location: what is opened there again has the other names.
-    names: [...sources.keys()],
-    source: stateDict.source,
-    info(name): TensorInfo {
-      const { dtype, shape } = stateDict.info(sourceOf(name));
-      return { dtype, shape: reshape(name, shape) };
-    },
-    read: async (name, begin, end) =>
-      await stateDict.read(sourceOf(name), begin, end),
-    async readInto(name, begin, end, target) {
-      const source = sourceOf(name);
-      if (stateDict.readInto) {
-        return await stateDict.readInto(source, begin, end, target);
-      }
-      target.set(await stateDict.read(source, begin, end));
-    },
-    close: () => stateDict.close(),
-  };
+  return viewTensors(stateDict, tensors);
 }

@@ -3,7 +3,7 @@
  * the checkpoints itself, so that nothing but results crosses threads.
  */
 import { useBackend } from "../backend/mod.ts";
-import { openCheckpoint, readInThisThread } from "../checkpoint/mod.ts";
+import { openLocation, readInThisThread } from "../checkpoint/mod.ts";
 import { type Answerer, answerRequests } from "./answer_requests.ts";
 import type { Chunk } from "./chunk.ts";
 import { localExecutor } from "./executor.ts";
@@ -16,7 +16,7 @@ async function start(setup: MergeSetup): Promise<Answerer<Chunk>> {
     import(setup.module) as Promise<
       { default: MergeMethod<Readonly<Record<string, unknown>>> }
     >,
-    Promise.all(setup.paths.map((path) => openCheckpoint(path))),
+    Promise.all(setup.locations.map(openLocation)),
     useBackend("wasm", { wasmThreads: 1 }),
   ]);
   const { name, parameters, facts, modelNames, allowNonfinite } = setup;

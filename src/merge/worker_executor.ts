@@ -22,7 +22,7 @@ export function workerExecutor(
     parameters: bound.parameters,
     facts,
     modelNames,
-    paths: sources.map((source) => source.location!),
+    locations: sources.map((source) => source.location!),
     allowNonfinite,
   };
   const workers = new WorkerThreads(

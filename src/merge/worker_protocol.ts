@@ -1,3 +1,5 @@
+import type { CheckpointLocation } from "../checkpoint/mod.ts";
+
 /** What a thread is told: first its setup, then requests. */
 export type WorkerMessage =
   | { setup: unknown }
@@ -20,8 +22,8 @@ export interface MergeSetup {
   facts: unknown;
   /** The experts' names. */
   modelNames: readonly string[];
-  /** Paths of the experts' checkpoints, then of `_pretrained_` if needed. */
-  paths: readonly string[];
+  /** Where the experts' checkpoints are, then that of `_pretrained_` if needed. */
+  locations: readonly CheckpointLocation[];
   /** Goes on when a source holds NaN or infinity. */
   allowNonfinite: boolean;
 }

@@ -131,7 +131,8 @@ async function writeTensors(
 ): Promise<void> {
   const writer = await SafetensorsWriter.create(
     join(folder, "model.safetensors"),
-    base.names.map((name) => ({
+    // As the safetensors library orders them.
+    base.names.toSorted().map((name) => ({
       name,
       dtype: SAVE_DTYPES[dtype],
       shape: base.info(name).shape,

@@ -29,13 +29,13 @@ export class ElementThreads implements ElementPasses {
    */
   constructor(
     sources: readonly StateDict[],
-    { hasPretrained, allowNonfinite }: Omit<ElementSetup, "paths">,
+    { hasPretrained, allowNonfinite }: Omit<ElementSetup, "locations">,
     threads: number,
   ) {
     this.parallel = threads * MERGES_A_THREAD;
     this.#sources = sources;
     const setup: ElementSetup = {
-      paths: sources.map((source) => source.location!),
+      locations: sources.map((source) => source.location!),
       hasPretrained,
       allowNonfinite,
     };

@@ -4,7 +4,7 @@
  * TensorFlow.js: it is there in the time that reading a few chunks takes.
  */
 import {
-  openCheckpoint,
+  openLocation,
   readInThisThread,
   type StateDict,
 } from "../../checkpoint/mod.ts";
@@ -155,7 +155,7 @@ async function start(setup: ElementSetup): Promise<Answerer<ElementRequest>> {
   readInThisThread();
   const thread = new ElementThread(
     setup,
-    await Promise.all(setup.paths.map((path) => openCheckpoint(path))),
+    await Promise.all(setup.locations.map(openLocation)),
   );
   // Tasks share the memory: one after the other.
   let last: Promise<unknown> = Promise.resolve();

@@ -1,3 +1,4 @@
+import type { CheckpointLocation } from "../../checkpoint/mod.ts";
 import type { BracketCounts, MagnitudeBracket } from "./magnitude_bracket.ts";
 import type { ElementPlan } from "./plan.ts";
 
@@ -13,9 +14,9 @@ export interface ElementRange {
 
 /** What an element thread is told first. */
 export interface ElementSetup {
-  /** Paths of the models' checkpoints, then of `_pretrained_` if there is one. */
-  readonly paths: readonly string[];
-  /** Whether the last path is that of `_pretrained_`. */
+  /** Where the models' checkpoints are, then that of `_pretrained_` if there is one. */
+  readonly locations: readonly CheckpointLocation[];
+  /** Whether the last is that of `_pretrained_`. */
   readonly hasPretrained: boolean;
   /** Goes on when a source holds NaN or infinity. */
   readonly allowNonfinite: boolean;
