@@ -2,12 +2,9 @@ import { dirname, join } from "@std/path";
 import { CheckpointError } from "../fusion_error.ts";
 import { duplicateKey } from "./duplicate_key.ts";
 import { noSuchTensor } from "./element_range.ts";
-import { reasonOf } from "../reason.ts";
+import { readJson } from "../read_json.ts";
 import { shown } from "./shown.ts";
 import type { StateDict } from "./state_dict.ts";
-
-/** Largest index that is read, in bytes. */
-const LARGEST_INDEX = 1 << 26;
 
 /**
  * Opens a checkpoint that is split over several files by an index,
@@ -85,27 +82,11 @@ export async function openSharded(
 export async function shardFiles(
   path: string,
 ): Promise<ReadonlyMap<string, string>> {
-  let text: string;
-  try {
-    const { size } = await Deno.stat(path);
-    if (size > LARGEST_INDEX) {
-      throw new CheckpointError(
-        `${path} has ${size} bytes, expected at most ${LARGEST_INDEX}`,
-      );
-    }
-    text = await Deno.readTextFile(path);
-  } catch (error) {
-    if (error instanceof CheckpointError) throw error;
-    throw new CheckpointError(`cannot read ${path}: ${reasonOf(error)}`, {
-      cause: error,
-    });
+  const file = await readJson(path, CheckpointError);
+  if (!file) {
+    throw new CheckpointError(`cannot read ${path}: no such file or folder`);
   }
-  let index: unknown;
-  try {
-    index = JSON.parse(text);
-  } catch {
-    throw new CheckpointError(`${path} is not valid JSON`);
-  }
+  const { json: index, text } = file;
   const twice = duplicateKey(text);
   if (twice !== undefined) {
     throw new CheckpointError(

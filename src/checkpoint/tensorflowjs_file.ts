@@ -1,7 +1,5 @@
 import { dirname, join } from "@std/path";
-import * as z from "zod";
 import { CheckpointError } from "../fusion_error.ts";
-import { reasonOf } from "../reason.ts";
 import { BinaryFile } from "./binary_file.ts";
 import {
   checkRange,
@@ -11,11 +9,15 @@ import {
 } from "./element_range.ts";
 import { bytesOf, decodeElements } from "./element_type.ts";
 import { unreadable } from "./read_elements.ts";
-import { oneLine, shown } from "./shown.ts";
+import { shown } from "./shown.ts";
 import { elementCount, type StateDict, type TensorInfo } from "./state_dict.ts";
+import {
+  type ModelJson,
+  type Quantization,
+  readModelJson,
+  weightFiles,
+} from "./tensorflowjs_json.ts";
 
-/** Largest `model.json` that is read, in bytes. */
-const LARGEST = 1 << 26;
 /** Elements converted at a time. */
 const BLOCK = 1 << 18;
 
@@ -28,37 +30,6 @@ const BYTES = {
   uint16: 2,
   uint8: 1,
 };
-
-const quantizationSchema = z.union([
-  z.object({ dtype: z.literal("float16") }),
-  z.object({
-    dtype: z.enum(["uint8", "uint16"]),
-    min: z.number(),
-    scale: z.number(),
-  }),
-]);
-
-type Quantization = z.infer<typeof quantizationSchema>;
-
-// What is read of the file: its topology is not, see TensorflowjsFile.
-const schema = z.object({
-  userDefinedMetadata: z.unknown().optional(),
-  weightsManifest: z.array(z.object({
-    // Beside the file, nowhere else on this machine.
-    paths: z.array(
-      z.string().regex(/^(?!\.\.?$)[^/\\\0]+$/, "expected a file's name"),
-    ),
-    weights: z.array(z.object({
-      name: z.string(),
-      shape: z.array(z.int().nonnegative()),
-      dtype: z.enum(["float32", "int32", "bool"]),
-      quantization: quantizationSchema.optional(),
-      group: z.string().optional(),
-    })),
-  })),
-});
-
-type ModelJson = z.infer<typeof schema>;
 
 /** A tensor, and where it stands in the weight files one after the other. */
 interface Entry extends TensorInfo {
@@ -225,59 +196,6 @@ export async function openTensorflowjs(
   path: string,
 ): Promise<TensorflowjsFile> {
   return await TensorflowjsFile.open(path);
-}
-
-/**
- * Names of the files that hold a LayersModel's weights.
- *
- * @throws {CheckpointError} If `model.json` is missing, damaged or another's.
- */
-export async function tensorflowjsWeightFiles(path: string): Promise<string[]> {
-  return weightFiles(await readModelJson(path));
-}
-
-function weightFiles({ weightsManifest }: ModelJson): string[] {
-  return weightsManifest.flatMap(({ paths }) => paths);
-}
-
-async function readModelJson(path: string): Promise<ModelJson> {
-  const expected = "expected a TensorFlow.js LayersModel";
-  let text: string;
-  try {
-    const { size } = await Deno.stat(path);
-    if (size > LARGEST) {
-      throw new CheckpointError(
-        `${path} has ${size} bytes, expected at most ${LARGEST}`,
-      );
-    }
-    text = await Deno.readTextFile(path);
-  } catch (error) {
-    if (error instanceof CheckpointError) throw error;
-    throw new CheckpointError(
-      `cannot read ${path}: ${reasonOf(error)}, ${expected}`,
-      { cause: error },
-    );
-  }
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw new CheckpointError(
-      `${path}: not JSON: ${oneLine((error as Error).message)}, ${expected}`,
-    );
-  }
-  const result = schema.safeParse(json);
-  if (result.success) return result.data;
-  const { path: keys, message } = result.error.issues[0]!;
-  const found = keys.reduce<unknown>(
-    (value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key],
-    json,
-  );
-  throw new CheckpointError(
-    `${path}: ${keys.join(".") || "the whole file"} is ${
-      shown(found)
-    }: ${message}, ${expected}`,
-  );
 }
 
 /** Tensors by name, and the bytes that they and an optimizer's take. */

@@ -3,6 +3,7 @@ import * as z from "zod";
 import { sha256File } from "../checkpoint/mod.ts";
 import { composeConfig } from "../config/mod.ts";
 import { CheckpointError, ConfigError } from "../fusion_error.ts";
+import { readJson } from "../read_json.ts";
 import { errorCode } from "../reason.ts";
 
 /** A path that a system takes, and a file's name that leads nowhere else. */
@@ -69,24 +70,13 @@ export async function mergeInfo(
 }
 
 async function readMergeInfo(path: string): Promise<MergeInfo> {
-  let json: unknown;
-  try {
-    json = JSON.parse(await Deno.readTextFile(path));
-  } catch (error) {
-    if (error instanceof SyntaxError) {
-      throw new ConfigError(`${path}: not JSON: ${error.message}`);
-    }
-    if (
-      error instanceof Deno.errors.NotFound ||
-      error instanceof Deno.errors.NotADirectory
-    ) {
-      throw new ConfigError(
-        `${path}: not found, expected the folder of a model that was merged with merged_model_save_path`,
-      );
-    }
-    throw error;
+  const found = await readJson(path, ConfigError);
+  if (!found) {
+    throw new ConfigError(
+      `${path}: not found, expected the folder of a model that was merged with merged_model_save_path`,
+    );
   }
-  const result = schema.safeParse(json);
+  const result = schema.safeParse(found.json);
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   throw new ConfigError(

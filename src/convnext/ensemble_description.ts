@@ -1,6 +1,7 @@
 import { join } from "@std/path";
 import * as z from "zod";
 import { ConfigError } from "../fusion_error.ts";
+import { readJson } from "../read_json.ts";
 import type { EnsembleRule } from "./ensemble_rule.ts";
 
 /** What a saved ensemble's `ensemble.json` holds. */
@@ -29,15 +30,9 @@ export async function readEnsembleDescription(
   folder: string,
 ): Promise<EnsembleDescription | undefined> {
   const path = join(folder, "ensemble.json");
-  let json: unknown;
-  try {
-    json = JSON.parse(await Deno.readTextFile(path));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    if (!(error instanceof SyntaxError)) throw error;
-    throw new ConfigError(`${path}: not JSON: ${error.message}`);
-  }
-  const result = schema.safeParse(json);
+  const file = await readJson(path, ConfigError);
+  if (!file) return undefined;
+  const result = schema.safeParse(file.json);
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   throw new ConfigError(

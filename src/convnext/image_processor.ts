@@ -1,8 +1,8 @@
 import { join } from "@std/path";
 import * as tf from "@tensorflow/tfjs";
 import type { RgbImage } from "../dataset/mod.ts";
-import { oneLine } from "../checkpoint/mod.ts";
 import { ConfigError, DatasetError } from "../fusion_error.ts";
+import { readJson } from "../read_json.ts";
 import {
   type ImageProcessorConfig,
   parseImageProcessorConfig,
@@ -51,29 +51,20 @@ export class AutoImageProcessor {
   static async fromPretrained(
     folder: string,
   ): Promise<AutoImageProcessor> {
+    const processor = await AutoImageProcessor.fromPretrainedIfAny(folder);
+    if (processor) return processor;
+    throw new ConfigError(
+      `${join(folder, FILE)}: not found, expected the image processor's config`,
+    );
+  }
+
+  /** As {@linkcode fromPretrained}; undefined if there is no such file. */
+  static async fromPretrainedIfAny(
+    folder: string,
+  ): Promise<AutoImageProcessor | undefined> {
     const path = join(folder, FILE);
-    let text: string;
-    try {
-      text = await Deno.readTextFile(path);
-    } catch (error) {
-      throw new ConfigError(
-        `${path}: ${
-          error instanceof Deno.errors.NotFound
-            ? "not found"
-            : (error as Error).message
-        }, expected the image processor's config`,
-        { cause: error },
-      );
-    }
-    let json: unknown;
-    try {
-      json = JSON.parse(text);
-    } catch (error) {
-      throw new ConfigError(
-        `${path}: not JSON: ${oneLine((error as Error).message)}`,
-      );
-    }
-    return new AutoImageProcessor(json, path);
+    const file = await readJson(path, ConfigError);
+    return file && new AutoImageProcessor(file.json, path);
   }
 
   /** The config as it was given, with defaults filled in. */

@@ -2,13 +2,13 @@ import { join } from "@std/path";
 import {
   hasCheckpoint,
   isSaveDType,
-  oneLine,
   openCheckpoint,
   SAVE_DTYPES,
   type StateDict,
   TensorflowjsFile,
 } from "../checkpoint/mod.ts";
 import { ConfigError } from "../fusion_error.ts";
+import { readJson } from "../read_json.ts";
 import { architectureOf } from "./architecture.ts";
 import { type ConvNextConfig, parseConvNextConfig } from "./config.ts";
 import { parseMetadata } from "./metadata.ts";
@@ -25,11 +25,6 @@ import {
   isTimmStateDict,
   timmToHuggingFace,
 } from "./timm_state_dict.ts";
-
-/** Largest config that is read, in bytes; a million labels take less. */
-const LARGEST = 1 << 26;
-/** Deepest nesting of a config; what writes it again recurs. */
-const DEEPEST = 100;
 
 /** A ConvNeXt's files, open. */
 export interface OpenConvNext {
@@ -169,51 +164,5 @@ function configPath(folder: string): string {
 
 /** What `config.json` holds; undefined if there is none. */
 async function readConfigJson(folder: string): Promise<unknown> {
-  const path = configPath(folder);
-  let text: string;
-  try {
-    if ((await Deno.stat(folder)).isFile) return undefined;
-    const { size } = await Deno.stat(path);
-    if (size > LARGEST) {
-      throw new ConfigError(
-        `${path} has ${size} bytes, expected at most ${LARGEST}`,
-      );
-    }
-    text = await Deno.readTextFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    if (error instanceof ConfigError) throw error;
-    throw new ConfigError(`cannot read ${path}: ${(error as Error).message}`, {
-      cause: error,
-    });
-  }
-  if (depthOf(text) > DEEPEST) {
-    throw new ConfigError(
-      `${path}: nested more than ${DEEPEST} deep, expected a ConvNeXt's config`,
-    );
-  }
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new ConfigError(
-      `${path}: not JSON: ${oneLine((error as Error).message)}`,
-    );
-  }
-}
-
-/** How deep a JSON text's brackets nest. */
-function depthOf(text: string): number {
-  let depth = 0;
-  let deepest = 0;
-  let inString = false;
-  for (let i = 0; i < text.length; i++) {
-    const character = text[i];
-    if (inString && character === "\\") i++;
-    else if (character === '"') inString = !inString;
-    else if (inString) continue;
-    else if (character === "[" || character === "{") {
-      deepest = Math.max(deepest, ++depth);
-    } else if (character === "]" || character === "}") depth--;
-  }
-  return deepest;
+  return (await readJson(configPath(folder), ConfigError))?.json;
 }

@@ -11,7 +11,7 @@ import {
   type Head,
   MultiTaskModel,
 } from "../convnext/mod.ts";
-import { ConfigError, ModelPoolError } from "../fusion_error.ts";
+import { ModelPoolError } from "../fusion_error.ts";
 import { type PublicName, publicName } from "../hub/mod.ts";
 import { closePool, type MergePool, taskVector } from "../merge/mod.ts";
 import { type AlignmentOptions, PoolAlignment } from "./align_model.ts";
@@ -97,14 +97,9 @@ export class ConvNextForImageClassificationPool
 
   /** The image processor of `_pretrained_`, or of the first model that has a path. */
   async loadProcessor(): Promise<AutoImageProcessor> {
-    const names = this.hasPretrained
-      ? ["_pretrained_", ...this.modelNames]
-      : this.modelNames;
-    for (const name of names) {
-      const folder = await this.modelPath(name);
-      if (folder !== undefined) {
-        return await AutoImageProcessor.fromPretrained(folder);
-      }
+    const folder = await this.#processorFolder();
+    if (folder !== undefined) {
+      return await AutoImageProcessor.fromPretrained(folder);
     }
     throw new ModelPoolError(
       "the model pool has only loaded models, expected one with a path to load the image processor from",
@@ -116,16 +111,21 @@ export class ConvNextForImageClassificationPool
    * folders without `preprocessor_config.json`, which merges all the same.
    */
   async loadProcessorIfAny(): Promise<AutoImageProcessor | undefined> {
-    try {
-      return await this.loadProcessor();
-    } catch (error) {
-      if (
-        error instanceof ModelPoolError ||
-        error instanceof ConfigError &&
-          error.cause instanceof Deno.errors.NotFound
-      ) return undefined;
-      throw error;
+    const folder = await this.#processorFolder();
+    return folder === undefined
+      ? undefined
+      : await AutoImageProcessor.fromPretrainedIfAny(folder);
+  }
+
+  async #processorFolder(): Promise<string | undefined> {
+    const names = this.hasPretrained
+      ? ["_pretrained_", ...this.modelNames]
+      : this.modelNames;
+    for (const name of names) {
+      const folder = await this.modelPath(name);
+      if (folder !== undefined) return folder;
     }
+    return undefined;
   }
 
   /** A model as the user named it: its path or repository id. */

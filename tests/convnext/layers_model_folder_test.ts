@@ -43,7 +43,7 @@ Deno.test("a folder that is no LayersModel of this project", async () => {
       );
       assert(error.message.includes(`${folder}/`), error.message);
     };
-    await refused("no such file");
+    await refused("not found");
     await Deno.writeTextFile(`${folder}/model.json`, "<html>");
     await refused("not JSON");
     await Deno.writeTextFile(`${folder}/model.json`, "{}");

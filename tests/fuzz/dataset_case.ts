@@ -5,8 +5,11 @@ import {
 } from "../../src/dataset/mod.ts";
 import { FusionError } from "../../src/fusion_error.ts";
 
-/** Longest that one damaged file of some kB may take, in milliseconds. */
-const LONGEST = 3000;
+/**
+ * Longest that one damaged file of some kB may take, in milliseconds: other
+ * programs may have the processor meanwhile.
+ */
+const LONGEST = 30_000;
 
 /** Examples of a damaged data set that are read. */
 const MOST_READ = 40;

@@ -1,0 +1,65 @@
+import * as z from "zod";
+import { CheckpointError } from "../fusion_error.ts";
+import { readJson } from "../read_json.ts";
+import { shown } from "./shown.ts";
+
+const quantizationSchema = z.union([
+  z.object({ dtype: z.literal("float16") }),
+  z.object({
+    dtype: z.enum(["uint8", "uint16"]),
+    min: z.number(),
+    scale: z.number(),
+  }),
+]);
+
+/** How a tensor's elements are stored in fewer bits. */
+export type Quantization = z.infer<typeof quantizationSchema>;
+
+// What is read of the file: its topology is not, see `TensorflowjsFile`.
+const schema = z.object({
+  userDefinedMetadata: z.unknown().optional(),
+  weightsManifest: z.array(z.object({
+    // Beside the file, nowhere else on this machine.
+    paths: z.array(
+      z.string().regex(/^(?!\.\.?$)[^/\\\0]+$/, "expected a file's name"),
+    ),
+    weights: z.array(z.object({
+      name: z.string(),
+      shape: z.array(z.int().nonnegative()),
+      dtype: z.enum(["float32", "int32", "bool"]),
+      quantization: quantizationSchema.optional(),
+      group: z.string().optional(),
+    })),
+  })),
+});
+
+/** What is read of a LayersModel's `model.json`. */
+export type ModelJson = z.infer<typeof schema>;
+
+/**
+ * Reads a LayersModel's `model.json`, but for its topology.
+ *
+ * @throws {CheckpointError} If it is missing, damaged or another's.
+ */
+export async function readModelJson(path: string): Promise<ModelJson> {
+  const expected = "expected a TensorFlow.js LayersModel";
+  const file = await readJson(path, CheckpointError);
+  if (!file) throw new CheckpointError(`${path}: not found, ${expected}`);
+  const result = schema.safeParse(file.json);
+  if (result.success) return result.data;
+  const { path: keys, message } = result.error.issues[0]!;
+  const found = keys.reduce<unknown>(
+    (value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key],
+    file.json,
+  );
+  throw new CheckpointError(
+    `${path}: ${keys.join(".") || "the whole file"} is ${
+      shown(found)
+    }: ${message}, ${expected}`,
+  );
+}
+
+/** Names of the files that hold a LayersModel's weights. */
+export function weightFiles({ weightsManifest }: ModelJson): string[] {
+  return weightsManifest.flatMap(({ paths }) => paths);
+}
