@@ -30,7 +30,6 @@ export type {
   DatasetEntryConfig,
   DatasetsConfig,
   MethodConfig,
-  ModelEntryConfig,
   ModelPoolConfig,
   TaskPoolConfig,
 } from "./pool_schemas.ts";

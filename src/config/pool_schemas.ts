@@ -1,21 +1,14 @@
 import * as z from "zod";
-import type { AlignmentOptions } from "../modelpool/mod.ts";
+import type {
+  AlignmentOptions,
+  ConvNextEntryConfig,
+} from "../modelpool/mod.ts";
 import {
   MODEL_POOL_TARGETS,
   type ModelPoolTarget,
   TASK_POOL_TARGETS,
   type TaskPoolTarget,
 } from "./targets.ts";
-
-/** A model described as in FusionBench's YAML. */
-export interface ModelEntryConfig {
-  /** A folder, or a Hugging Face repository id. */
-  config_path: string;
-  /** Loads weights. */
-  pretrained?: boolean | undefined;
-  /** A data set whose classes the head gets. */
-  dataset_name?: string | null | undefined;
-}
 
 /** A data set as in FusionBench's YAML (`datasets.load_dataset`). */
 export interface DatasetEntryConfig {
@@ -39,7 +32,7 @@ export interface ModelPoolConfig {
   /** The pool's class name. */
   _target_: ModelPoolTarget;
   /** The models by name; `_pretrained_` is the common ancestor. */
-  models: Record<string, string | ModelEntryConfig>;
+  models: Record<string, string | ConvNextEntryConfig>;
   /** Training sets by task. */
   train_datasets?: DatasetsConfig | null | undefined;
   /** Validation sets by task. */

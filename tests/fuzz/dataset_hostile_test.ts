@@ -22,8 +22,8 @@ async function assertCheap(work: () => Promise<unknown>): Promise<void> {
   await work();
   const took = performance.now() - begin;
   const grew = Deno.memoryUsage().rss - before;
-  assert(took < 3000, `took ${took} ms`);
-  assert(grew < 400 * MEBI, `took ${grew / MEBI} MiB`);
+  assert(took < 30_000, `took ${took} ms`);
+  assert(grew < 1024 * MEBI, `took ${grew / MEBI} MiB`);
 }
 
 async function gzip(chunks: Iterable<Uint8Array<ArrayBuffer>>) {
