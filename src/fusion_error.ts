@@ -1,3 +1,5 @@
+import { printable } from "./printable.ts";
+
 /**
  * The family of errors whose message is meant for the person who runs the
  * tool: one line that names the file, key or tensor, what was found and what
@@ -8,23 +10,13 @@ export class FusionError extends Error {
   /**
    * Makes an error to be shown to the user.
    *
-   * @param message One line: what is wrong, where, and what to change. What
-   * would control a terminal or begin another line becomes a space, and what is
-   * very long is cut: messages quote names from files that nobody trusts.
+   * @param message One line: what is wrong, where, and what to change; it is
+   * made fit to be printed.
    */
   constructor(message: string, options?: ErrorOptions) {
-    super(shortened(message.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, " ")), options);
+    super(printable(message), options);
     this.name = new.target.name;
   }
-}
-
-/** Longer, a message is no longer read: a file's content got into it. */
-const LONGEST = 1500;
-
-/** Leaves out the middle: the place stands at the beginning, the advice last. */
-function shortened(message: string): string {
-  if (message.length <= LONGEST) return message;
-  return `${message.slice(0, LONGEST - 400)} … ${message.slice(-400)}`;
 }
 
 /** A checkpoint file is missing, damaged, or does not fit the model. */

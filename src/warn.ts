@@ -1,8 +1,10 @@
+import { printable } from "./printable.ts";
+
 const told = new Set<string>();
 
 /** Warns on standard error. */
 export function warn(message: string): void {
-  console.error(`warning: ${message}`);
+  console.error(`warning: ${printable(message)}`);
 }
 
 /**

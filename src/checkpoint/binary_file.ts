@@ -1,5 +1,6 @@
 import {
   closeSync,
+  constants,
   fstatSync,
   fsync,
   ftruncateSync,
@@ -50,7 +51,10 @@ export class BinaryFile {
    * @throws The system's error.
    */
   constructor(path: string, flags: "r" | "r+") {
-    this.#descriptor = openSync(path, flags);
+    // A pipe would be waited for, and with it everything else.
+    this.#descriptor = flags === "r"
+      ? openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
+      : openSync(path, flags);
   }
 
   /** Length in bytes; undefined if it is no regular file. */

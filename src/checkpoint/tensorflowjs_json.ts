@@ -1,7 +1,11 @@
 import * as z from "zod";
 import { CheckpointError } from "../fusion_error.ts";
 import { readJson } from "../read_json.ts";
+import { duplicateKey } from "./duplicate_key.ts";
 import { shown } from "./shown.ts";
+
+/** Most dimensions of a tensor; TensorFlow.js computes with six. */
+const MOST_DIMENSIONS = 64;
 
 const quantizationSchema = z.union([
   z.object({ dtype: z.literal("float16") }),
@@ -25,7 +29,7 @@ const schema = z.object({
     ),
     weights: z.array(z.object({
       name: z.string(),
-      shape: z.array(z.int().nonnegative()),
+      shape: z.array(z.int().nonnegative()).max(MOST_DIMENSIONS),
       dtype: z.enum(["float32", "int32", "bool"]),
       quantization: quantizationSchema.optional(),
       group: z.string().optional(),
@@ -45,6 +49,12 @@ export async function readModelJson(path: string): Promise<ModelJson> {
   const expected = "expected a TensorFlow.js LayersModel";
   const file = await readJson(path, CheckpointError);
   if (!file) throw new CheckpointError(`${path}: not found, ${expected}`);
+  const twice = duplicateKey(file.text);
+  if (twice !== undefined) {
+    throw new CheckpointError(
+      `${path} has ${shown(twice)} twice, expected every name once`,
+    );
+  }
   const result = schema.safeParse(file.json);
   if (result.success) return result.data;
   const { path: keys, message } = result.error.issues[0]!;

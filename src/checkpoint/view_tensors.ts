@@ -23,8 +23,9 @@ export async function openLocation(
 }
 
 /**
- * Tensors of a state dict under other names, in other shapes and orders.
- * Closing the view closes the source.
+ * Tensors of a state dict under other names, in other shapes and orders;
+ * sorted by name, as the safetensors library writes files, so that what is made
+ * of a view has the same bytes. Closing it closes the source.
  *
  * @param tensors The view's tensors by name; each has all elements of a stored
  * one.
@@ -76,7 +77,7 @@ export function viewTensors(
     return { dtype: stateDict.info(stored).dtype, shape };
   };
   return {
-    names: [...tensors.keys()],
+    names: [...tensors.keys()].sort(),
     source,
     // A view of a view would need both to be opened again.
     ...(typeof location === "string" && {

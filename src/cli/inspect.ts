@@ -4,12 +4,13 @@ import {
   elementCount,
   openCheckpoint,
   type StateDict,
+  TensorflowjsFile,
 } from "../checkpoint/mod.ts";
 import { composeConfig } from "../config/mod.ts";
 import {
   type ConvNextConfig,
   labelsOf,
-  openConvNext,
+  openConvNextStateDict,
   readConvNextConfig,
   readEnsembleDescription,
 } from "../convnext/mod.ts";
@@ -66,12 +67,13 @@ function listed(values: readonly unknown[]): string {
 async function inspectPath(path: string): Promise<Inspection> {
   const isFolder = (await Deno.stat(path)).isDirectory;
   if (!isFolder) return describeTensors({ path }, await openCheckpoint(path));
-  if (await has(path, "config.json")) {
+  if (await has(path, "config.json") || await has(path, "model.json")) {
     const config = await readConvNextConfig(path);
-    return await describeModel(path, config, await openCheckpoint(path));
-  }
-  if (await has(path, "model.json")) {
-    const { config, stateDict } = await openConvNext(path);
+    let stateDict = await openCheckpoint(path); // timm's names stay timm's
+    if (stateDict instanceof TensorflowjsFile) {
+      stateDict.close();
+      stateDict = await openConvNextStateDict(path);
+    }
     return await describeModel(path, config, stateDict);
   }
   const ensemble = await readEnsembleDescription(path);

@@ -44,15 +44,13 @@ export interface OpenConvNext {
  *
  * @param path A folder with `config.json` and a checkpoint; of timm also a
  * folder without `config.json`, or the checkpoint alone; of TensorFlow.js a
- * LayersModel's folder, whose metadata holds the config.
+ * LayersModel's folder, whose metadata holds the config if no `config.json` does.
  * @throws {CheckpointError | ConfigError} If a file is missing, damaged, or not
  * a ConvNeXt's.
  */
 export async function openConvNext(path: string): Promise<OpenConvNext> {
   const json = await readConfigJson(path);
-  const own = json === undefined || isTimmConfig(json)
-    ? undefined
-    : parseConvNextConfig(json, configPath(path));
+  const own = huggingFaceConfig(json, path);
   const timm: TimmConfig | undefined = json === undefined || own
     ? undefined
     : parseTimmConfig(json, configPath(path));
@@ -121,7 +119,9 @@ export async function openConvNextStateDict(path: string): Promise<StateDict> {
   const stateDict = await openCheckpoint(path);
   try {
     if (stateDict instanceof TensorflowjsFile) {
-      return openLayersModel(stateDict).stateDict;
+      const json = await readConfigJson(path);
+      return openLayersModel(stateDict, huggingFaceConfig(json, path))
+        .stateDict;
     }
     return isTimmStateDict(stateDict)
       ? timmToHuggingFace(stateDict)
@@ -143,9 +143,8 @@ export async function readConvNextConfig(
   folder: string,
 ): Promise<ConvNextConfig> {
   const json = await readConfigJson(folder);
-  if (json !== undefined && !isTimmConfig(json)) {
-    return parseConvNextConfig(json, configPath(folder));
-  }
+  const own = huggingFaceConfig(json, folder);
+  if (own) return own;
   if (json === undefined && !await hasCheckpoint(folder)) {
     throw new ConfigError(
       `${
@@ -156,6 +155,16 @@ export async function readConvNextConfig(
   const { config, stateDict } = await openConvNext(folder);
   stateDict.close();
   return config;
+}
+
+/** What `config.json` holds, if it is Hugging Face's. */
+function huggingFaceConfig(
+  json: unknown,
+  folder: string,
+): ConvNextConfig | undefined {
+  return json === undefined || isTimmConfig(json)
+    ? undefined
+    : parseConvNextConfig(json, configPath(folder));
 }
 
 function configPath(folder: string): string {

@@ -1,4 +1,4 @@
-import { oneLine, selectedTensors, type StateDict } from "../checkpoint/mod.ts";
+import { selectedTensors, type StateDict } from "../checkpoint/mod.ts";
 import { listed } from "../listed.ts";
 import { warnOnce } from "../warn.ts";
 import type { ConvNextConfig } from "./config.ts";
@@ -27,7 +27,7 @@ export function usedTensors(
     `${stateDict.source}: ${unused.length} ${
       unused.length === 1 ? "tensor is" : "tensors are"
     } not used, as a ConvNeXt of its config.json has none such: ${
-      listed(unused.map(oneLine), NAMED)
+      listed(unused, NAMED)
     }`,
   );
   return selectedTensors(

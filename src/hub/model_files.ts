@@ -40,17 +40,21 @@ const OPTIONAL =
  * Chooses the files that a ConvNeXt needs, of all that model repositories hold:
  * `config.json`, the image processor, one kind of weights (safetensors before
  * `pytorch_model.bin`, with all shards) and a merged model's heads; or those of
- * a TensorFlow.js LayersModel.
+ * a TensorFlow.js LayersModel, where it is all there is.
  */
 export const modelFiles: FileChooser = async (paths, read) => {
   const has = new Set(paths);
   const optional = paths.filter((path) => OPTIONAL.test(path));
-  if (!has.has("config.json")) {
-    if (!has.has("model.json")) return { wanted: [], missing: "config.json" };
-    const weights = paths.filter((path) => /^[^/]+\.bin$/.test(path));
-    return { wanted: ["model.json", ...weights, ...optional], unsure: true };
-  }
+  const configs = paths.filter((path) => path === "config.json");
   const weights = WEIGHTS.find((path) => has.has(path));
+  if (has.has("model.json") && !(configs[0] && weights)) {
+    const parts = paths.filter((path) => /^[^/]+\.bin$/.test(path));
+    return {
+      wanted: [...configs, "model.json", ...parts, ...optional],
+      unsure: true,
+    };
+  }
+  if (!configs[0]) return { wanted: [], missing: "config.json" };
   if (weights === undefined) {
     return { wanted: [], missing: WEIGHTS.join(" or ") };
   }

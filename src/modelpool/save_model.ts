@@ -131,8 +131,7 @@ async function writeTensors(
 ): Promise<void> {
   const writer = await SafetensorsWriter.create(
     join(folder, "model.safetensors"),
-    // As the safetensors library orders them.
-    base.names.toSorted().map((name) => ({
+    base.names.map((name) => ({
       name,
       dtype: SAVE_DTYPES[dtype],
       shape: base.info(name).shape,

@@ -157,6 +157,10 @@ const WRONG: Record<
     ({ weights }) => weights[0]!.shape = Array(40).fill(2 ** 50),
     "expected Infinity for the tensors",
   ],
+  "a shape of many axes": [
+    ({ weights }) => weights[7]!.shape = [0, ...Array(200_000).fill(1)],
+    "weightsManifest.0.weights.7.shape is ",
+  ],
   "a shape below zero": [
     ({ weights }) => weights[0]!.shape = [-1, 5],
     "weightsManifest.0.weights.0.shape.0 is -1",
@@ -183,3 +187,50 @@ for (const [name, [change, words]] of Object.entries(WRONG)) {
     });
   });
 }
+
+Deno.test("openTensorflowjs: a key that stands twice", async () => {
+  await inTemporaryFolder(async (folder) => {
+    const path = await write(folder);
+    const text = await Deno.readTextFile(path);
+    await Deno.writeTextFile(path, text.replace('"of":', '"of":1,"of":'));
+    await assertRejects(() => openTensorflowjs(path), CheckpointError, '"of"');
+  });
+});
+
+Deno.test({
+  name: "pipes and devices are no models: nothing waits for them",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await inTemporaryFolder(async (folder) => {
+      const model = `${folder}/model`;
+      await Deno.mkdir(model);
+      await write(model);
+      const refused = async (path: string): Promise<void> => {
+        const { message } = await assertRejects(
+          () => openCheckpoint(path),
+          CheckpointError,
+          "file",
+        );
+        assert(message.includes(folder), message);
+      };
+      const pipe = `${folder}/model.safetensors`;
+      const made = await new Deno.Command("mkfifo", { args: [pipe] }).output();
+      assert(made.success);
+      await refused(pipe);
+      for (
+        const name of ["pytorch_model.bin", "model.safetensors.index.json"]
+      ) {
+        await Deno.rename(pipe, `${folder}/${name}`);
+        await refused(`${folder}/${name}`);
+        await Deno.rename(`${folder}/${name}`, pipe);
+      }
+      for (const name of ["group1-shard2of3.bin", "model.json"]) {
+        for (const other of [pipe, "/dev/zero"]) {
+          await Deno.remove(`${model}/${name}`);
+          await Deno.symlink(other, `${model}/${name}`);
+          await refused(model);
+        }
+      }
+    });
+  },
+});

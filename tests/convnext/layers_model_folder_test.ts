@@ -5,6 +5,9 @@ import {
   fusionTargets,
   loadConvNext,
   loadLayersModel,
+  openConvNext,
+  openConvNextStateDict,
+  readConvNextConfig,
   saveLayersModel,
   stateDictOf,
 } from "../../src/convnext/mod.ts";
@@ -110,6 +113,50 @@ Deno.test("a topology that leads nowhere is not followed", async () => {
     );
     model.dispose();
     loaded.dispose();
+  });
+});
+
+Deno.test("a config.json beside a LayersModel is its config to every reader", async () => {
+  await inTemporaryFolder(async (folder) => {
+    const source = dataPath("tests/data/micro_pool/alpha");
+    const model = await loadConvNext(source);
+    await saveLayersModel(model, folder);
+    model.dispose();
+    const path = `${folder}/model.json`;
+    const { userDefinedMetadata, ...json } = JSON.parse(
+      await Deno.readTextFile(path),
+    );
+    const config = { ...userDefinedMetadata.config, dtype: "bfloat16" };
+    await Deno.writeTextFile(`${folder}/config.json`, JSON.stringify(config));
+    await Deno.writeTextFile(path, JSON.stringify(json));
+    assertEquals((await readConvNextConfig(folder))["dtype"], "bfloat16");
+    const [whole, tensors] = [
+      (await openConvNext(folder)).stateDict,
+      await openConvNextStateDict(folder),
+    ];
+    const name = "classifier.weight";
+    assertEquals(whole.info(name), { dtype: "BF16", shape: [4, 32] });
+    assertEquals(tensors.info(name), whole.info(name));
+    assertEquals(await tensors.read(name), await whole.read(name));
+    whole.close();
+    tensors.close();
+  });
+});
+
+Deno.test("a config in a LayersModel's metadata that nests too deep is refused", async () => {
+  await inTemporaryFolder(async (folder) => {
+    const model = await loadConvNext(dataPath("tests/data/micro_pool/alpha"));
+    await saveLayersModel(model, folder);
+    model.dispose();
+    const path = `${folder}/model.json`;
+    const text = await Deno.readTextFile(path);
+    const deep = "[".repeat(3000) + "]".repeat(3000);
+    await Deno.writeTextFile(
+      path,
+      text.replace('"hidden_act":', `"deep":${deep},"hidden_act":`),
+    );
+    const { message } = await assertRejects(() => loadConvNext(folder));
+    assert(message.includes(`${path}: nested more than 100 deep`), message);
   });
 });
 

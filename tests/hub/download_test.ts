@@ -134,6 +134,16 @@ Deno.test("only what a ConvNeXt needs is downloaded", async () => {
     assertEquals(await names("a/merged"), Object.keys(merged).sort());
     hub.put("a/tfjs", { ...other, "model.json": "{}", "weights.bin": "1" });
     assertEquals(await names("a/tfjs"), ["model.json", "weights.bin"]);
+    hub.put("a/both", {
+      ...other,
+      "config.json": "{}",
+      "model.json": "{}",
+      "weights.bin": "1",
+    });
+    assertEquals(
+      await names("a/both"),
+      ["config.json", "model.json", "weights.bin"],
+    );
 
     hub.put("a/none", { "README.md": "#", "x.txt": "" });
     assertEquals(
