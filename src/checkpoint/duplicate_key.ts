@@ -1,3 +1,6 @@
+import { CheckpointError } from "../fusion_error.ts";
+import { shown } from "./shown.ts";
+
 /**
  * Finds a key that stands twice in one object, which `JSON.parse` hides.
  *
@@ -41,4 +44,17 @@ export function duplicateKey(json: string): string | undefined {
     }
   }
   return undefined;
+}
+
+/**
+ * Checks that no key of a JSON file stands twice in one object.
+ *
+ * @throws {CheckpointError} If one does; the message names file and key.
+ */
+export function checkKeysOnce(path: string, json: string): void {
+  const twice = duplicateKey(json);
+  if (twice === undefined) return;
+  throw new CheckpointError(
+    `${path} has ${shown(twice)} twice, expected every name once`,
+  );
 }

@@ -24,7 +24,7 @@ export {
 export * from "./save_tensors.ts";
 export { selectedTensors } from "./selected_tensors.ts";
 export * from "./sha256.ts";
-export { oneLine, shown } from "./shown.ts";
+export { oneLine, shown, shownIssue } from "./shown.ts";
 export * from "./state_dict.ts";
 export { openTensorflowjs, TensorflowjsFile } from "./tensorflowjs_file.ts";
 export { openLocation, viewTensors } from "./view_tensors.ts";

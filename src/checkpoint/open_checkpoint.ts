@@ -6,8 +6,10 @@ import { reasonOf } from "../reason.ts";
 import { openSafetensors } from "./safetensors.ts";
 import { openSharded, shardFiles } from "./sharded.ts";
 import type { StateDict } from "./state_dict.ts";
-import { openTensorflowjs } from "./tensorflowjs_file.ts";
-import { readModelJson, weightFiles } from "./tensorflowjs_json.ts";
+import {
+  openTensorflowjs,
+  tensorflowjsWeightFiles,
+} from "./tensorflowjs_file.ts";
 
 /** A TensorFlow.js LayersModel's file, which names those of its weights. */
 const TENSORFLOWJS = "model.json";
@@ -55,7 +57,7 @@ export async function listCheckpointFiles(path: string): Promise<string[]> {
   const others = isIndex(file)
     ? (await shardFiles(file)).values()
     : isTensorflowjs(file)
-    ? weightFiles(await readModelJson(file))
+    ? await tensorflowjsWeightFiles(file)
     : [];
   return [basename(file), ...[...new Set(others)].sort()];
 }

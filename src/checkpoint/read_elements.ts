@@ -55,7 +55,14 @@ function swap(bytes: Uint8Array, elementBytes: number): void {
   }
 }
 
-async function fill(
+/**
+ * Fills `bytes` from a position of a file.
+ *
+ * @param source The file's path, for error messages.
+ * @param name What the bytes belong to, for error messages.
+ * @throws {CheckpointError} If the file cannot be read or has become shorter.
+ */
+export async function fill(
   source: string,
   name: string,
   file: BinaryFile,

@@ -1,6 +1,6 @@
 import { dirname, join } from "@std/path";
 import { CheckpointError } from "../fusion_error.ts";
-import { duplicateKey } from "./duplicate_key.ts";
+import { checkKeysOnce } from "./duplicate_key.ts";
 import { noSuchTensor } from "./element_range.ts";
 import { readJson } from "../read_json.ts";
 import { shown } from "./shown.ts";
@@ -87,12 +87,7 @@ export async function shardFiles(
     throw new CheckpointError(`cannot read ${path}: no such file or folder`);
   }
   const { json: index, text } = file;
-  const twice = duplicateKey(text);
-  if (twice !== undefined) {
-    throw new CheckpointError(
-      `${path} has ${shown(twice)} twice, expected every name once`,
-    );
-  }
+  checkKeysOnce(path, text);
   const map = (index as { weight_map?: unknown } | null)?.weight_map;
   if (typeof map !== "object" || map === null || Array.isArray(map)) {
     throw new CheckpointError(

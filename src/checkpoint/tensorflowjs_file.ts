@@ -8,15 +8,10 @@ import {
   targetOf,
 } from "./element_range.ts";
 import { bytesOf, decodeElements } from "./element_type.ts";
-import { unreadable } from "./read_elements.ts";
+import { fill, unreadable } from "./read_elements.ts";
 import { shown } from "./shown.ts";
 import { elementCount, type StateDict, type TensorInfo } from "./state_dict.ts";
-import {
-  type ModelJson,
-  type Quantization,
-  readModelJson,
-  weightFiles,
-} from "./tensorflowjs_json.ts";
+import type { ModelJson, Quantization } from "./tensorflowjs_json.ts";
 
 /** Elements converted at a time. */
 const BLOCK = 1 << 18;
@@ -163,19 +158,7 @@ export class TensorflowjsFile implements StateDict {
       const to = Math.min(end, position + total);
       if (from >= to) continue;
       const wanted = bytes.subarray(from - position, to - position);
-      let count: number;
-      try {
-        count = await file.read(wanted, from - begin);
-      } catch (error) {
-        throw unreadable(path, error);
-      }
-      if (count < to - from) {
-        throw new CheckpointError(
-          `${path} became shorter while it was read: tensor ${
-            shown(name)
-          } is cut off`,
-        );
-      }
+      await fill(path, name, file, wanted, from - begin);
     }
   }
 
@@ -196,6 +179,24 @@ export async function openTensorflowjs(
   path: string,
 ): Promise<TensorflowjsFile> {
   return await TensorflowjsFile.open(path);
+}
+
+/**
+ * Names of the files that hold a LayersModel's weights.
+ *
+ * @throws {CheckpointError} If `model.json` is missing, damaged or another's.
+ */
+export async function tensorflowjsWeightFiles(path: string): Promise<string[]> {
+  return weightFiles(await readModelJson(path));
+}
+
+function weightFiles({ weightsManifest }: ModelJson): string[] {
+  return weightsManifest.flatMap(({ paths }) => paths);
+}
+
+/** Threads that merge other files need not wait for zod. */
+async function readModelJson(path: string): Promise<ModelJson> {
+  return await (await import("./tensorflowjs_json.ts")).readModelJson(path);
 }
 
 /** Tensors by name, and the bytes that they and an optimizer's take. */

@@ -1,8 +1,8 @@
 import * as z from "zod";
 import { CheckpointError } from "../fusion_error.ts";
 import { readJson } from "../read_json.ts";
-import { duplicateKey } from "./duplicate_key.ts";
-import { shown } from "./shown.ts";
+import { checkKeysOnce } from "./duplicate_key.ts";
+import { shownIssue } from "./shown.ts";
 
 /** Most dimensions of a tensor; TensorFlow.js computes with six. */
 const MOST_DIMENSIONS = 64;
@@ -49,27 +49,10 @@ export async function readModelJson(path: string): Promise<ModelJson> {
   const expected = "expected a TensorFlow.js LayersModel";
   const file = await readJson(path, CheckpointError);
   if (!file) throw new CheckpointError(`${path}: not found, ${expected}`);
-  const twice = duplicateKey(file.text);
-  if (twice !== undefined) {
-    throw new CheckpointError(
-      `${path} has ${shown(twice)} twice, expected every name once`,
-    );
-  }
+  checkKeysOnce(path, file.text);
   const result = schema.safeParse(file.json);
   if (result.success) return result.data;
-  const { path: keys, message } = result.error.issues[0]!;
-  const found = keys.reduce<unknown>(
-    (value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key],
-    file.json,
-  );
   throw new CheckpointError(
-    `${path}: ${keys.join(".") || "the whole file"} is ${
-      shown(found)
-    }: ${message}, ${expected}`,
+    `${path}: ${shownIssue(result.error, file.json)}, ${expected}`,
   );
-}
-
-/** Names of the files that hold a LayersModel's weights. */
-export function weightFiles({ weightsManifest }: ModelJson): string[] {
-  return weightsManifest.flatMap(({ paths }) => paths);
 }

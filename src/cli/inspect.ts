@@ -4,14 +4,12 @@ import {
   elementCount,
   openCheckpoint,
   type StateDict,
-  TensorflowjsFile,
 } from "../checkpoint/mod.ts";
 import { composeConfig } from "../config/mod.ts";
 import {
   type ConvNextConfig,
   labelsOf,
-  openConvNextStateDict,
-  readConvNextConfig,
+  openConvNext,
   readEnsembleDescription,
 } from "../convnext/mod.ts";
 import { openDataset } from "../dataset/mod.ts";
@@ -68,13 +66,11 @@ async function inspectPath(path: string): Promise<Inspection> {
   const isFolder = (await Deno.stat(path)).isDirectory;
   if (!isFolder) return describeTensors({ path }, await openCheckpoint(path));
   if (await has(path, "config.json") || await has(path, "model.json")) {
-    const config = await readConvNextConfig(path);
-    let stateDict = await openCheckpoint(path); // timm's names stay timm's
-    if (stateDict instanceof TensorflowjsFile) {
-      stateDict.close();
-      stateDict = await openConvNextStateDict(path);
-    }
-    return await describeModel(path, config, stateDict);
+    const { config, stateDict, format } = await openConvNext(path);
+    if (format !== "timm") return await describeModel(path, config, stateDict);
+    stateDict.close();
+    // timm's names stay timm's.
+    return await describeModel(path, config, await openCheckpoint(path));
   }
   const ensemble = await readEnsembleDescription(path);
   if (ensemble) {

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { oneLine, shown } from "../checkpoint/mod.ts";
+import { shownIssue } from "../checkpoint/mod.ts";
 import { ConfigError } from "../fusion_error.ts";
 
 // A hundred times the largest known: what is larger would but fill the memory.
@@ -80,18 +80,7 @@ export function parseConvNextConfig(
 ): ConvNextConfig {
   const result = schema.safeParse(json);
   if (!result.success) {
-    const issue = result.error.issues[0];
-    const path = issue?.path ?? [];
-    const found = path.reduce<unknown>(
-      (value, key) => (value as Record<PropertyKey, unknown>)?.[key],
-      json,
-    );
-    const field = path.length === 0
-      ? "the whole file"
-      : oneLine(path.join("."));
-    throw new ConfigError(
-      `${source}: ${field} is ${shown(found)}: ${issue?.message}`,
-    );
+    throw new ConfigError(`${source}: ${shownIssue(result.error, json)}`);
   }
   const { num_labels, ...config } = result.data;
   if (config.model_type === "convnextv2") config.layer_scale_init_value = 0;

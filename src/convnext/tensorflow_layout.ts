@@ -30,11 +30,12 @@ export function axesToHuggingFace(
   name: string,
   rank: number,
 ): readonly number[] {
-  return name.endsWith("dwconv.weight") && rank === 4
-    ? DEPTHWISE_TO_HUGGING_FACE
-    : /\.grn\.\w+$/.test(name) // [1, 1, 1, channels] in both
-    ? Array.from({ length: rank }, (_, axis) => axis)
-    : TO_HUGGING_FACE[rank] ?? Array.from({ length: rank }, (_, axis) => axis);
+  if (name.endsWith("dwconv.weight") && rank === 4) {
+    return DEPTHWISE_TO_HUGGING_FACE;
+  }
+  const isSame = /\.grn\.\w+$/.test(name); // [1, 1, 1, channels] in both
+  return (isSame ? undefined : TO_HUGGING_FACE[rank]) ??
+    Array.from({ length: rank }, (_, axis) => axis);
 }
 
 /**

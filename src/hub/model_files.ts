@@ -45,16 +45,21 @@ const OPTIONAL =
 export const modelFiles: FileChooser = async (paths, read) => {
   const has = new Set(paths);
   const optional = paths.filter((path) => OPTIONAL.test(path));
-  const configs = paths.filter((path) => path === "config.json");
+  const hasConfig = has.has("config.json");
   const weights = WEIGHTS.find((path) => has.has(path));
-  if (has.has("model.json") && !(configs[0] && weights)) {
+  if (has.has("model.json") && !(hasConfig && weights)) {
     const parts = paths.filter((path) => /^[^/]+\.bin$/.test(path));
     return {
-      wanted: [...configs, "model.json", ...parts, ...optional],
+      wanted: [
+        ...(hasConfig ? ["config.json"] : []),
+        "model.json",
+        ...parts,
+        ...optional,
+      ],
       unsure: true,
     };
   }
-  if (!configs[0]) return { wanted: [], missing: "config.json" };
+  if (!hasConfig) return { wanted: [], missing: "config.json" };
   if (weights === undefined) {
     return { wanted: [], missing: WEIGHTS.join(" or ") };
   }

@@ -18,6 +18,16 @@ import { testBackend } from "../test_backend.ts";
 
 await testBackend();
 
+/** Saves a small model; the caller disposes of it. */
+async function saveAlpha(
+  folder: string,
+): Promise<{ model: tf.LayersModel; path: string; text: string }> {
+  const model = await loadConvNext(dataPath("tests/data/micro_pool/alpha"));
+  await saveLayersModel(model, folder);
+  const path = `${folder}/model.json`;
+  return { model, path, text: await Deno.readTextFile(path) };
+}
+
 Deno.test("a LayersModel folder, read again, is the same model", async () => {
   await inTemporaryFolder(async (folder) => {
     const model = await loadConvNext(dataPath("tests/data/demo_pool/emoji"));
@@ -59,8 +69,7 @@ Deno.test("a folder that is no LayersModel of this project", async () => {
     await refused("no fusion targets");
     other.dispose();
 
-    const model = await loadConvNext(dataPath("tests/data/micro_pool/alpha"));
-    await saveLayersModel(model, folder);
+    const { model, path, text } = await saveAlpha(folder);
     model.dispose();
     const tensors = tf.memory().numTensors;
     await Deno.truncate(`${folder}/weights.bin`, 1000);
@@ -68,14 +77,13 @@ Deno.test("a folder that is no LayersModel of this project", async () => {
     await Deno.remove(`${folder}/weights.bin`);
     await refused("weights.bin");
     await Deno.writeFile(`${folder}/weights.bin`, new Uint8Array());
-    const json = JSON.parse(await Deno.readTextFile(`${folder}/model.json`));
     const changed = async (
       change: (manifest: tf.io.WeightsManifestConfig[number]) => void,
       words: string,
     ): Promise<void> => {
-      const copy = structuredClone(json);
+      const copy = JSON.parse(text);
       change(copy.weightsManifest[0]);
-      await Deno.writeTextFile(`${folder}/model.json`, JSON.stringify(copy));
+      await Deno.writeTextFile(path, JSON.stringify(copy));
       await refused(words);
     };
     await changed(({ paths }) => {
@@ -95,10 +103,8 @@ Deno.test("a folder that is no LayersModel of this project", async () => {
 // TensorFlow.js tries again and again to connect what is connected to nothing.
 Deno.test("a topology that leads nowhere is not followed", async () => {
   await inTemporaryFolder(async (folder) => {
-    const model = await loadConvNext(dataPath("tests/data/micro_pool/alpha"));
-    await saveLayersModel(model, folder);
-    const path = `${folder}/model.json`;
-    const json = JSON.parse(await Deno.readTextFile(path));
+    const { model, path, text } = await saveAlpha(folder);
+    const json = JSON.parse(text);
     const { layers } = json.modelTopology.config;
     const classifier = layers.at(-1);
     assertEquals(classifier.name, "classifier");
@@ -118,14 +124,9 @@ Deno.test("a topology that leads nowhere is not followed", async () => {
 
 Deno.test("a config.json beside a LayersModel is its config to every reader", async () => {
   await inTemporaryFolder(async (folder) => {
-    const source = dataPath("tests/data/micro_pool/alpha");
-    const model = await loadConvNext(source);
-    await saveLayersModel(model, folder);
+    const { model, path, text } = await saveAlpha(folder);
     model.dispose();
-    const path = `${folder}/model.json`;
-    const { userDefinedMetadata, ...json } = JSON.parse(
-      await Deno.readTextFile(path),
-    );
+    const { userDefinedMetadata, ...json } = JSON.parse(text);
     const config = { ...userDefinedMetadata.config, dtype: "bfloat16" };
     await Deno.writeTextFile(`${folder}/config.json`, JSON.stringify(config));
     await Deno.writeTextFile(path, JSON.stringify(json));
@@ -145,11 +146,8 @@ Deno.test("a config.json beside a LayersModel is its config to every reader", as
 
 Deno.test("a config in a LayersModel's metadata that nests too deep is refused", async () => {
   await inTemporaryFolder(async (folder) => {
-    const model = await loadConvNext(dataPath("tests/data/micro_pool/alpha"));
-    await saveLayersModel(model, folder);
+    const { model, path, text } = await saveAlpha(folder);
     model.dispose();
-    const path = `${folder}/model.json`;
-    const text = await Deno.readTextFile(path);
     const deep = "[".repeat(3000) + "]".repeat(3000);
     await Deno.writeTextFile(
       path,
@@ -162,10 +160,8 @@ Deno.test("a config in a LayersModel's metadata that nests too deep is refused",
 
 Deno.test("a quantized LayersModel that was saved with its optimizer", async () => {
   await inTemporaryFolder(async (folder) => {
-    const model = await loadConvNext(dataPath("tests/data/micro_pool/alpha"));
-    await saveLayersModel(model, folder);
-    const path = `${folder}/model.json`;
-    const json = JSON.parse(await Deno.readTextFile(path));
+    const { model, path, text } = await saveAlpha(folder);
+    const json = JSON.parse(text);
     const [manifest] = json.weightsManifest;
     for (const spec of manifest.weights) {
       spec.quantization = { dtype: "float16", original_dtype: "float32" };
